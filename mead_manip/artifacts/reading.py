@@ -1,0 +1,162 @@
+"""Read HDF5 as if a stranger had written it: no links, no outside data, no code-bearing types, no absurd sizes."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mead_manip.artifacts.artifact import Artifact, Spec, decode_scalar, specs
+from mead_manip.errors import ArtifactInvalid
+
+PROVENANCE = "provenance"
+MAX_BYTES = 8 << 30  # of one array in memory; an hour of 256x256 JPEG crops is under 2 GB
+MAX_TEXT = 64 << 20
+_MAX_DEFLATE = 1100  # gzip cannot shrink by more than 1032 : 1
+_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+
+
+class Opened:
+    """Field by field access to an open artifact: arrays are sliced on disk, scalars are values."""
+
+    def __init__(self, file: h5py.File, fields: Mapping[str, Spec], path: Path) -> None:
+        self.file = file
+        self.fields = fields
+        self.path = path
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self.fields:
+            raise AttributeError(name)
+        with naming(self.path):
+            spec = self.fields[name]
+            return vetted(self.file, name) if spec.kind == "array" else read(self.file, spec)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the path in front of what is wrong with a file."""
+    try:
+        yield
+    except ArtifactInvalid as error:
+        raise ArtifactInvalid(f"{path}: {error.found}", expected=error.expected, remedy=error.remedy) from error
+    except _HDF5_ERRORS as error:
+        raise ArtifactInvalid(f"{path}: damaged ({error})", expected="a readable HDF5 file") from error
+
+
+def check_schema(file: h5py.File, schema: type[Artifact]) -> None:
+    """Refuse a file of another schema or with other names than the schema's."""
+    found = attribute(file, "schema")
+    if found != schema.schema_id():
+        raise ArtifactInvalid(f"holds {found or 'no schema name'}", expected=schema.schema_id())
+    names, expected = set(file), {spec.name for spec in specs(schema)} | {PROVENANCE}
+    if names != expected:
+        lacking, extra = sorted(expected - names), sorted(names - expected)
+        text = "; ".join(
+            part
+            for part in (lacking and "lacks " + ", ".join(lacking), extra and "has also " + ", ".join(extra[:5]))
+            if part
+        )
+        raise ArtifactInvalid(text, expected=f"the datasets of {schema.schema_id()}")
+
+
+def attribute(file: h5py.File, name: str) -> str:
+    """Give a text attribute of the file, "" where there is none."""
+    if name not in file.attrs:
+        return ""
+    identity = file.attrs.get_id(name)
+    if identity.shape != () or identity.dtype.kind != "S" or identity.get_type().is_variable_str():
+        raise ArtifactInvalid(f"attribute {name} of type {identity.dtype}", expected="a fixed-length text")
+    return bytes(file.attrs[name]).decode()
+
+
+def read(file: h5py.File, spec: Spec) -> Any:
+    """Read one field."""
+    if spec.kind == "array":
+        return _array(vetted(file, spec.name))
+    if spec.kind == "mapping":
+        group = _mapping(file, spec.name)
+        return {name: _array(vetted(group, name)) for name in group}
+    return decode_scalar(read_text(file, spec.name))
+
+
+def read_text(file: h5py.Group, name: str) -> str:
+    """Read a fixed-length scalar text."""
+    dataset = vetted(file, name)
+    if dataset.dtype.kind != "S" or dataset.shape != () or dataset.dtype.itemsize > MAX_TEXT:
+        found = f"{name}: {dataset.dtype} with shape {dataset.shape}"
+        raise ArtifactInvalid(found, expected=f"one fixed-length text of at most {MAX_TEXT} bytes")
+    return bytes(dataset[()]).decode()
+
+
+def outline(file: h5py.File, spec: Spec) -> Any:
+    """Give a value of the field's dtype and shape without reading its data: enough to check axes."""
+    if spec.kind == "array":
+        return _hollow(vetted(file, spec.name))
+    if spec.kind == "mapping":
+        group = _mapping(file, spec.name)
+        return {name: _hollow(vetted(group, name)) for name in group}
+    return read(file, spec)
+
+
+def vetted(group: h5py.Group, name: str) -> h5py.Dataset:
+    """Give a dataset that lies in this file, holds plain numbers or text, and is as large as its storage says."""
+    dataset = _local(group, name)
+    if not isinstance(dataset, h5py.Dataset):
+        raise ArtifactInvalid(f"{name} is a group", expected="a dataset")
+    if dataset.is_virtual:
+        raise ArtifactInvalid(f"{name} is a virtual dataset", expected="data inside the file")
+    if dataset.external:
+        raise ArtifactInvalid(f"{name} keeps its data in another file", expected="data inside the file")
+    if dataset.shape is None or dataset.dtype.kind not in "biufS" or dataset.dtype.hasobject:
+        raise ArtifactInvalid(f"{name} has type {_type_name(dataset)}", expected="plain numbers or fixed-length text")
+    _check_size(name, dataset)
+    return dataset
+
+
+# ---- below: single checks -----------------------------------------------------------------------------------------
+
+
+def _local(group: h5py.Group, name: str) -> Any:
+    link = group.get(name, getlink=True)
+    if not isinstance(link, h5py.HardLink):
+        kind = "an external link" if isinstance(link, h5py.ExternalLink) else "a soft link"
+        raise ArtifactInvalid(f"{name} is {kind}", expected="data inside the file")
+    return group[name]
+
+
+def _mapping(file: h5py.File, name: str) -> h5py.Group:
+    group = _local(file, name)
+    if not isinstance(group, h5py.Group):
+        raise ArtifactInvalid(f"{name} is a dataset", expected="a group of datasets")
+    return group
+
+
+def _check_size(name: str, dataset: h5py.Dataset) -> None:
+    properties = dataset.id.get_create_plist()
+    filters = {properties.get_filter(index)[0] for index in range(properties.get_nfilters())}
+    if filters - _FILTERS:
+        raise ArtifactInvalid(f"{name} uses HDF5 filter {sorted(filters - _FILTERS)}", expected="gzip or none")
+    stored, declared = dataset.id.get_storage_size(), dataset.size * dataset.dtype.itemsize
+    ratio = _MAX_DEFLATE if h5py.h5z.FILTER_DEFLATE in filters else 1
+    if declared > MAX_BYTES or declared > stored * ratio:
+        found = f"{name} declares {declared} bytes and stores {stored}"
+        raise ArtifactInvalid(found, expected=f"all its data in the file, at most {MAX_BYTES} bytes")
+
+
+def _type_name(dataset: h5py.Dataset) -> str:
+    if h5py.check_string_dtype(dataset.dtype) or h5py.check_vlen_dtype(dataset.dtype):
+        return "variable length"
+    if h5py.check_ref_dtype(dataset.dtype):
+        return "reference"
+    return "empty" if dataset.shape is None else str(dataset.dtype)
+
+
+def _array(dataset: h5py.Dataset) -> np.ndarray:
+    return np.asarray(dataset[()])
+
+
+def _hollow(dataset: h5py.Dataset) -> np.ndarray:
+    return np.broadcast_to(np.zeros((), dataset.dtype), dataset.shape)

@@ -1,0 +1,70 @@
+"""The three swappable models, as protocols. A backend has a cheap identity and loads its weights on first use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face in one frame."""
+
+    landmarks_px: Float32[np.ndarray, "68 2"]  # iBUG-68, pixels of the frame
+    box_px: Float32[np.ndarray, " 4"]  # x0 y0 x1 y1
+    score: float  # confidence, 0..1
+    n_faces: int = 1  # how many faces the frame shows
+
+
+@runtime_checkable
+class LandmarkDetector(Protocol):
+    """Find the face and its 68 landmarks."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+
+    @property
+    def digest(self) -> str:
+        """Identity for the cache key: name and digest of the weights, told without loading them."""
+
+    def detect(
+        self, frames: list[UInt8[np.ndarray, "height width 3"]], hints: Sequence[np.ndarray | None] | None = None
+    ) -> list[Detection | None]:
+        """Give one detection per RGB frame, None where no face is seen. `hints` are boxes of the frames before."""
+
+
+@runtime_checkable
+class Reconstructor(Protocol):
+    """Fit a face model to a tracked face."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+
+    @property
+    def digest(self) -> str:
+        """Identity for the cache key: name and digest of the weights, told without loading them."""
+
+    def reconstruct(self, track: FaceTrack) -> Reconstruction:
+        """Give the coefficients of a whole clip."""
+
+
+@runtime_checkable
+class EmotionScorer(Protocol):
+    """Tell how much each emotion a face shows."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+
+    @property
+    def digest(self) -> str:
+        """Identity for the cache key: name and digest of the weights, told without loading them."""
+
+    def probabilities(self, images: list[UInt8[np.ndarray, "256 256 3"]]) -> Float32[np.ndarray, "image class"]:
+        """Give the class probabilities of each RGB face crop."""

@@ -1,0 +1,324 @@
+"""Every default, once. A value comes from the flag, else the environment, else ./mead-manip.toml, else here."""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mead_manip.errors import UsageError
+
+FILE_NAME = "mead-manip.toml"
+PREFIX = "MEAD_MANIP_"
+
+
+def setting(
+    default: Any,
+    help: str = "",
+    *,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    execution: bool = False,
+    positional: bool = False,
+    flags: tuple[str, ...] = (),
+) -> Any:
+    """Declare a field of a config. `execution` keeps it out of the cache key; `positional` out of TOML and environment."""
+    metadata = {
+        "help": help,
+        "choices": choices,
+        "minimum": minimum,
+        "maximum": maximum,
+        "execution": execution or positional,
+        "positional": positional,
+        "flags": flags,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def execution(default: Any, help: str = "", **rules: Any) -> Any:
+    """Declare a field that changes how a result is made, not what it is: it stays out of the cache key."""
+    return setting(default, help, execution=True, **rules)
+
+
+_LANDMARKS = "Landmark detector: builtin, mediapipe."
+_LANDMARKS_MODEL = "Weights of the landmark detector, where it does not ship with any."
+_CLIPS = "Only these clip ids (commas or repeated)."
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every command takes."""
+
+    workspace: str = execution("./work", "Folder that holds the results of every stage.", flags=("-w",))
+    device: str = execution("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.")
+    seed: int = setting(0, "Seed of everything random.", minimum=0)
+
+
+@dataclass(frozen=True)
+class PreprocessConfig:
+    """MEAD tree or video -> FaceTrack."""
+
+    path: str = setting("", "A MEAD tree or one video.", positional=True)
+    landmarks: str = setting("builtin", _LANDMARKS)
+    landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
+    actors: tuple[str, ...] = execution((), "Only these actors, for example M003,W009.")
+    views: tuple[str, ...] = execution((), "Only these camera views, for example front.")
+    emotions: tuple[str, ...] = execution((), "Only these emotions.")
+    levels: tuple[str, ...] = execution((), "Only these levels: 1, 2, 3.")
+    workers: int = execution(0, "Processes side by side; 0 works in this one.", minimum=0)
+
+
+@dataclass(frozen=True)
+class Reconstruct3dConfig:
+    """FaceTrack -> Reconstruction."""
+
+    backend: str = setting("fit", "Reconstructor: fit (the built-in head fitted to the landmarks).")
+    clips: tuple[str, ...] = execution((), _CLIPS)
+    workers: int = execution(0, "Processes side by side; 0 works in this one.", minimum=0)
+
+
+@dataclass(frozen=True)
+class ClipScoreConfig:
+    """FaceTrack -> ClipScores."""
+
+    threshold: float = setting(0.6, "From this probability on a clip counts in full (equation 1).", minimum=0, maximum=1)
+    model: str = setting("ViT-L-14", "Any open_clip name, or builtin for the shipped offline model.")
+    pretrained: str = setting("openai", "open_clip tag or a local checkpoint.")
+    frames: int = setting(8, "Face crops scored per clip.", minimum=1)
+    prompts: str | None = setting(None, "Prompt template with {noun}; the model's own where not given.")
+    clips: tuple[str, ...] = execution((), _CLIPS)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Reconstruction (+ ClipScores) -> Manipulator."""
+
+    weighting: str = setting(
+        "literal",
+        "How a clip's lambda enters the loss.",
+        choices=("none", "literal", "provenance", "provenance-classnorm"),
+    )
+    size: str = setting("full", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
+    run: str = execution("manipulator", "Name of the run under <workspace>/train.")
+    iterations: int | None = setting(None, "Stop after this many iterations instead of epochs.", minimum=1)
+    epochs: int = setting(10, "Passes over the training windows.", minimum=1)
+    batch_size: int = setting(64, "Windows per batch.", minimum=1)
+    window: int = setting(10, "Frames per window.", minimum=2)
+    learning_rate: float = setting(1e-4, "Adam's step size.", minimum=0)
+    val_actors: tuple[str, ...] = setting((), "Actors kept out of training.")
+
+
+@dataclass(frozen=True)
+class EditConfig:
+    """Video + Manipulator -> video."""
+
+    video: str = setting("", "The video to edit.", positional=True)
+    to: str = setting("", "Target emotion: angry, happy, sad, surprised, fear, disgusted, contempt, neutral.")
+    out: str | None = execution(None, "The edited video; <video>_<emotion>.mp4 here where not given.", flags=("-o",))
+    run: str = setting("manipulator", "Name of the training run to use.")
+    renderer: str = setting("warp", "How new geometry becomes pixels.", choices=("warp",))
+    intensity: float = setting(1.0, "0 leaves the face as it is, 1 is the manipulator's own strength.", minimum=0, maximum=3)
+    style_seed: int | None = setting(None, "Seed of the style; --seed where not given.", minimum=0)
+    side_by_side: bool = execution(False, "Write source and edit next to each other.")
+    landmarks: str = setting("builtin", _LANDMARKS)
+    landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
+
+
+@dataclass(frozen=True)
+class SynthConfig:
+    """Nothing -> a MEAD-shaped tree of synthetic clips with known truth."""
+
+    directory: str = setting("", "Folder to write the tree into.", positional=True)
+    actors: int = setting(4, "Synthetic people.", minimum=1)
+    clips: int = setting(3, "Clips per emotion and level.", minimum=1)
+    size: int = setting(384, "Width and height of a frame in pixels.", minimum=64)
+    seed: int = setting(0, "Seed of people and performances.", minimum=0)
+    outliers: float = setting(0.0, "Share of clips that do not show what their label says.", minimum=0, maximum=1)
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Nothing -> figure1.png, angry.mp4 and a summary page."""
+
+    directory: str = execution("./demo", "Folder for the demo's data set, workspace and results.", flags=("-o",))
+
+
+SECTIONS: dict[str, type] = {
+    "common": Common,
+    "preprocess": PreprocessConfig,
+    "reconstruct3d": Reconstruct3dConfig,
+    "clip-score": ClipScoreConfig,
+    "train": TrainConfig,
+    "edit": EditConfig,
+    "synth": SynthConfig,
+    "demo": DemoConfig,
+}
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class Resolved(typing.Generic[Config]):
+    """A config and where each of its values came from: "flag --x", "environment X", "mead-manip.toml", "default"."""
+
+    config: Config
+    origins: dict[str, str]
+
+
+def resolve(
+    kind: type[Config],
+    flags: Mapping[str, Any] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Resolved[Config]:
+    """Settle every field of a config: flag (None means not given) > environment > ./mead-manip.toml > default."""
+    environment = os.environ if environment is None else environment
+    flags = flags or {}
+    section = section_of(kind)
+    check_environment(environment)
+    table = read_file(folder or Path()).get(section, {})
+    values, origins = {}, {}
+    for field in dataclasses.fields(typing.cast(Any, kind)):
+        variable = variable_name(section, field.name)
+        if flags.get(field.name) is not None:
+            origin, value = f"flag {flag_name(field)}", flags[field.name]
+        elif is_positional(field):
+            origin, value = "default", field.default
+        elif variable in environment:
+            origin, value = f"environment {variable}", environment[variable]
+        elif field.name in table:
+            origin, value = FILE_NAME, table[field.name]
+        else:
+            origin, value = "default", field.default
+        values[field.name] = convert(kind, field, value, origin)
+        origins[field.name] = origin
+    return Resolved(kind(**values), origins)
+
+
+def result_params(config: Any) -> dict[str, Any]:
+    """Give the settings that decide what a result is, for its key: all but the execution ones."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if not field.metadata.get("execution", False)
+    }
+
+
+def section_of(kind: type) -> str:
+    """Give the TOML section of a config class."""
+    return next(section for section, known in SECTIONS.items() if known is kind)
+
+
+def flag_name(field: "dataclasses.Field[Any]") -> str:
+    """Give the long command-line flag of a field; a positional one shows as its name in capitals."""
+    return field.name.upper() if is_positional(field) else "--" + field.name.replace("_", "-")
+
+
+def variable_name(section: str, field: str) -> str:
+    """Give the environment variable of a field; the common ones carry no section."""
+    middle = "" if section == "common" else section + "_"
+    return (PREFIX + middle + field).upper().replace("-", "_")
+
+
+def is_positional(field: "dataclasses.Field[Any]") -> bool:
+    """Tell whether a field is a command's argument, which neither TOML nor the environment may set."""
+    return bool(field.metadata.get("positional", False))
+
+
+def read_file(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read ./mead-manip.toml, refusing sections and keys that no config has. TOML keys may use - or _."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return {}
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}", expected="a TOML file") from error
+    settled: dict[str, dict[str, Any]] = {}
+    for section, table in tables.items():
+        if section not in SECTIONS:
+            raise UsageError(f"{path}: unknown section [{section}]", remedy=hint(section, SECTIONS))
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {section} = {table!r}", expected=f"a section [{section}]")
+        known = [field.name for field in dataclasses.fields(SECTIONS[section]) if not is_positional(field)]
+        for key, value in table.items():
+            name = key.replace("-", "_")
+            if name not in known:
+                raise UsageError(f"{path}: unknown key {key!r} in [{section}]", remedy=hint(name, known))
+            settled.setdefault(section, {})[name] = value
+    return settled
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Refuse MEAD_MANIP_<SECTION>_... variables that no config has: a misspelt one would be dropped silently."""
+    known = [
+        variable_name(section, field.name)
+        for section, kind in SECTIONS.items()
+        for field in dataclasses.fields(kind)
+        if not is_positional(field)
+    ]
+    starts = tuple(variable_name(section, "") for section in SECTIONS if section != "common")
+    for name in environment:
+        if name.startswith(starts) and name not in known:
+            raise UsageError(f"unknown environment variable {name}", remedy=hint(name, known))
+
+
+def hint(word: str, known: typing.Iterable[str]) -> str:
+    """Say which known name is close to a misspelt one, else all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(known)
+
+
+# ---- from text and TOML values to a field's type -----------------------------------------------------------------
+
+
+def convert(kind: type, field: "dataclasses.Field[Any]", value: Any, origin: str) -> Any:
+    """Turn a raw value into the field's type and check its choices and range."""
+    declared = typing.get_type_hints(kind)[field.name]
+    optional = isinstance(declared, types.UnionType) and types.NoneType in typing.get_args(declared)
+    plain = next(part for part in typing.get_args(declared) if part is not types.NoneType) if optional else declared
+    if value is None and optional:
+        return None
+    try:
+        result = _parse(plain, value)
+    except (KeyError, TypeError, ValueError) as error:
+        expected = "a list of words" if plain == tuple[str, ...] else {"int": "a whole number", "float": "a number",
+            "bool": "true or false", "str": "text"}[plain.__name__]
+        raise UsageError(f"{flag_name(field)}: {value!r} (from {origin})", expected=expected) from error
+    _check_rules(field, result, origin)
+    return result
+
+
+def _parse(kind: Any, value: Any) -> Any:
+    if kind == tuple[str, ...]:
+        words = value.split(",") if isinstance(value, str) else [part for item in value for part in str(item).split(",")]
+        return tuple(word.strip() for word in words if word.strip())
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
+    if isinstance(value, (bool, list, dict)) or (kind is int and isinstance(value, float)):
+        raise TypeError(value)
+    return kind(value)
+
+
+def _check_rules(field: "dataclasses.Field[Any]", value: Any, origin: str) -> None:
+    choices = field.metadata.get("choices", ())
+    if choices and value not in choices:
+        found = f"{flag_name(field)}: {value!r} (from {origin})"
+        raise UsageError(found, expected="one of " + ", ".join(choices), remedy=hint(str(value), choices))
+    low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        expected = f"between {low} and {high}" if low is not None and high is not None else (
+            f"at least {low}" if high is None else f"at most {high}")
+        raise UsageError(f"{flag_name(field)}: {value!r} (from {origin})", expected=expected)
+
+

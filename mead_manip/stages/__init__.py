@@ -1,0 +1,39 @@
+"""What happens: one module per command. Stages never import each other; they meet on disk.
+
+| stage         | reads                                     | writes                               |
+|---------------|-------------------------------------------|--------------------------------------|
+| synth         |                                           | a MEAD-shaped tree, SyntheticTruth   |
+| preprocess    | a MEAD tree or a video                    | FaceTrack                            |
+| reconstruct3d | FaceTrack                                 | Reconstruction                       |
+| clip-score    | FaceTrack                                 | ClipScores                           |
+| train         | Reconstruction (+ ClipScores)             | ManipulatorWeights                   |
+| edit          | a video, ManipulatorWeights               | a video                              |
+| demo          |                                           | all of the above, a figure, a page   |
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the table: how a stage is named, where it lives and which stages' artifacts it reads."""
+
+    name: str
+    module: str
+    reads: tuple[str, ...] = ()
+    writes: str = ""  # NAME of the artifact it publishes per clip
+    usage: str = ""  # what to type
+
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage("synth", "mead_manip.stages.synth", usage="mead-manip synth DIR"),
+        Stage("preprocess", "mead_manip.stages.preprocess", (), "face_track", "mead-manip preprocess PATH"),
+        Stage("reconstruct3d", "mead_manip.stages.reconstruct3d", ("preprocess",), "reconstruction", "mead-manip reconstruct3d"),
+        Stage("clip-score", "mead_manip.stages.clip_score", ("preprocess",), "clip_scores", "mead-manip clip-score"),
+        Stage("train", "mead_manip.stages.train", ("reconstruct3d", "clip-score"), usage="mead-manip train"),
+        Stage("edit", "mead_manip.stages.edit", ("reconstruct3d", "train"), usage="mead-manip edit VIDEO --to EMOTION"),
+        Stage("demo", "mead_manip.stages.demo", usage="mead-manip demo"),
+    )
+}
