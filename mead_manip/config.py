@@ -6,11 +6,12 @@ import os
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mead_manip.emotions import parse_emotion
 from mead_manip.errors import UsageError
 
 FILE_NAME = "mead-manip.toml"
@@ -26,9 +27,15 @@ def setting(
     maximum: float | None = None,
     execution: bool = False,
     positional: bool = False,
+    required: bool = False,
     flags: tuple[str, ...] = (),
+    parse: Callable[[str], str] | None = None,
 ) -> Any:
-    """Declare a field of a config. `execution` keeps it out of the cache key; `positional` out of TOML and environment."""
+    """Declare a field of a config.
+
+    `execution` keeps it out of the cache key, `positional` out of TOML and environment; `required` refuses an empty
+    value when a command starts; `parse` turns each word into its canonical form.
+    """
     metadata = {
         "help": help,
         "choices": choices,
@@ -36,6 +43,8 @@ def setting(
         "maximum": maximum,
         "execution": execution or positional,
         "positional": positional,
+        "required": required or positional,
+        "parse": parse,
         "flags": flags,
     }
     return dataclasses.field(default=default, metadata=metadata)
@@ -69,7 +78,7 @@ class PreprocessConfig:
     landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
     actors: tuple[str, ...] = execution((), "Only these actors, for example M003,W009.")
     views: tuple[str, ...] = execution((), "Only these camera views, for example front.")
-    emotions: tuple[str, ...] = execution((), "Only these emotions.")
+    emotions: tuple[str, ...] = execution((), "Only these emotions.", parse=parse_emotion)
     levels: tuple[str, ...] = execution((), "Only these levels: 1, 2, 3.")
     workers: int = execution(0, "Processes side by side; 0 works in this one.", minimum=0)
 
@@ -119,7 +128,12 @@ class EditConfig:
     """Video + Manipulator -> video."""
 
     video: str = setting("", "The video to edit.", positional=True)
-    to: str = setting("", "Target emotion: angry, happy, sad, surprised, fear, disgusted, contempt, neutral.")
+    to: str = setting(
+        "",
+        "Target emotion: angry, happy, sad, surprised, fear, disgusted, contempt, neutral.",
+        required=True,
+        parse=parse_emotion,
+    )
     out: str | None = execution(None, "The edited video; <video>_<emotion>.mp4 here where not given.", flags=("-o",))
     run: str = setting("manipulator", "Name of the training run to use.")
     renderer: str = setting("warp", "How new geometry becomes pixels.", choices=("warp",))
@@ -202,6 +216,15 @@ def resolve(
     return Resolved(kind(**values), origins)
 
 
+def check_required(config: Any) -> None:
+    """Refuse a config whose required values are still empty."""
+    for field in dataclasses.fields(config):
+        if field.metadata.get("required", False) and getattr(config, field.name) in ("", ()):
+            help = field.metadata["help"]
+            expected = (help[:1].lower() + help[1:]).rstrip(".")
+            raise UsageError(f"{section_of(type(config))}: no {flag_name(field)}", expected=expected)
+
+
 def result_params(config: Any) -> dict[str, Any]:
     """Give the settings that decide what a result is, for its key: all but the execution ones."""
     return {
@@ -214,6 +237,18 @@ def result_params(config: Any) -> dict[str, Any]:
 def section_of(kind: type) -> str:
     """Give the TOML section of a config class."""
     return next(section for section, known in SECTIONS.items() if known is kind)
+
+
+def section_kind(section: str) -> type:
+    """Give the config class of a section."""
+    if section not in SECTIONS:
+        raise UsageError(f"unknown section {section!r}", remedy=hint(section, SECTIONS))
+    return SECTIONS[section]
+
+
+def positional_names(kind: type) -> tuple[str, ...]:
+    """Give the names of the fields that are a command's arguments."""
+    return tuple(field.name for field in dataclasses.fields(kind) if is_positional(field))
 
 
 def flag_name(field: "dataclasses.Field[Any]") -> str:
@@ -293,6 +328,9 @@ def convert(kind: type, field: "dataclasses.Field[Any]", value: Any, origin: str
         expected = "a list of words" if plain == tuple[str, ...] else {"int": "a whole number", "float": "a number",
             "bool": "true or false", "str": "text"}[plain.__name__]
         raise UsageError(f"{flag_name(field)}: {value!r} (from {origin})", expected=expected) from error
+    parse = field.metadata.get("parse")
+    if parse and result:
+        result = tuple(parse(word) for word in result) if isinstance(result, tuple) else parse(result)
     _check_rules(field, result, origin)
     return result
 

@@ -1,0 +1,186 @@
+"""The command line: options -> config -> stages.X.run -> exit code. Only this module exits."""
+
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mead_manip import __version__, config
+from mead_manip.errors import Interrupted, MeadManipError
+from mead_manip.options import Given, options
+from mead_manip.stages import STAGES
+
+if TYPE_CHECKING:
+    from mead_manip.stages.runner import Summary
+
+app = typer.Typer(
+    help="Change the emotion of a face in a video, with a manipulator trained on MEAD that knows label noise.",
+    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 something is missing, 4 interrupted, 5 quality gate.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        typer.echo(f"mead-manip {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@options(config.PreprocessConfig)
+def preprocess(given: Given) -> None:
+    """Find the face in every frame of a MEAD tree or of one video."""
+    _finish("preprocess", given)
+
+
+@app.command()
+@options(config.Reconstruct3dConfig)
+def reconstruct3d(given: Given) -> None:
+    """Fit the face model to every preprocessed clip."""
+    _finish("reconstruct3d", given)
+
+
+@app.command()
+@options(config.ClipScoreConfig)
+def clip_score(given: Given) -> None:
+    """Score how well each clip shows its own label, and weight it (lambda)."""
+    _finish("clip-score", given)
+
+
+@app.command()
+@options(config.TrainConfig)
+def train(given: Given) -> None:
+    """Train the manipulator on the reconstructed clips."""
+    _finish("train", given)
+
+
+@app.command()
+@options(config.EditConfig)
+def edit(given: Given) -> None:
+    """Give the face in a video another emotion."""
+    _finish("edit", given)
+
+
+@app.command()
+@options(config.SynthConfig)
+def synth(given: Given) -> None:
+    """Write a MEAD-shaped data set of synthetic people with known truth."""
+    _finish("synth", given)
+
+
+@app.command()
+@options(config.DemoConfig)
+def demo(given: Given) -> None:
+    """Run the whole road on synthetic data, from nothing to a figure."""
+    _finish("demo", given)
+
+
+@app.command("config")
+def show_config(
+    section: Annotated[str, typer.Argument(help="Only this section.", metavar="[SECTION]")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Show every setting and where its value comes from."""
+    _guarded(lambda: _show_config(section, as_json), debug=debug, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line."""
+    # A stop asked by the system ends like Ctrl-C: temporary files go, the exit code is 4.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    app()
+
+
+# ---- below: from what was typed to an exit code -------------------------------------------------------------------
+
+
+def _finish(stage: str, given: Given) -> None:
+    """Run a stage, print its summary, and exit with its code."""
+    _guarded(lambda: _report(_run(stage, given), given), debug=given.debug, as_json=given.json)
+
+
+def _run(stage: str, given: Given) -> "Summary":
+    common = config.resolve(config.Common, given.common).config
+    settings = config.resolve(given.kind, given.flags).config
+    config.check_required(settings)
+    # Imported late: --help must not wait for torch.
+    from mead_manip.artifacts.workspace import Workspace
+    from mead_manip.stages.runner import SilentProgress, TerminalProgress
+
+    module = importlib.import_module(STAGES[stage].module)
+    summary: Summary = module.run(
+        Workspace(common.workspace),
+        settings,
+        common,
+        force=given.force,
+        dry_run=given.dry_run,
+        progress=SilentProgress() if given.quiet else TerminalProgress(),
+    )
+    return summary
+
+
+def _report(summary: "Summary", given: Given) -> int:
+    if given.debug:
+        for text in summary.tracebacks.values():
+            typer.echo(text, err=True)
+    typer.echo(json.dumps(summary.as_json(), default=str) if given.json else summary.line())
+    return summary.exit_code
+
+
+def _show_config(section: str, as_json: bool) -> int:
+    sections = [section] if section else list(config.SECTIONS)
+    table = {name: _section_table(name) for name in sections}
+    if as_json:
+        typer.echo(json.dumps(table, indent=2))
+        return 0
+    for name, rows in table.items():
+        typer.echo(f"[{name}]")
+        for key, row in rows.items():
+            typer.echo(f"{key} = {json.dumps(row['value'])}  # {row['origin']}")
+        typer.echo()
+    return 0
+
+
+def _section_table(section: str) -> dict[str, dict[str, Any]]:
+    resolved = config.resolve(config.section_kind(section))
+    return {
+        name: {"value": getattr(resolved.config, name), "origin": origin}
+        for name, origin in resolved.origins.items()
+        if name not in config.positional_names(type(resolved.config))
+    }
+
+
+def _guarded(action: Callable[[], int], *, debug: bool, as_json: bool) -> None:
+    """Exit with what `action` returns, or with one line and the code of what it raises."""
+    try:
+        code = action()
+    except KeyboardInterrupt:
+        code = _fail(Interrupted("interrupted", remedy="run the same command again to go on"), debug, as_json)
+    except MeadManipError as error:
+        code = _fail(error, debug, as_json)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is wrong, and nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:
+        found = f"unexpected {type(error).__name__}: {error}"
+        code = _fail(MeadManipError(found, remedy="run again with --debug and report it"), debug, as_json)
+    raise typer.Exit(code)
+
+
+def _fail(error: MeadManipError, debug: bool, as_json: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    if as_json:
+        typer.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
+    typer.echo(f"mead-manip: {error}", err=True)
+    return error.exit_code

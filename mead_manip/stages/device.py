@@ -1,0 +1,21 @@
+"""Where to compute: the word of --device becomes a torch device, once, before anything is loaded."""
+
+import torch
+
+from mead_manip.errors import BackendUnavailable, UsageError
+
+
+def choose_device(name: str) -> torch.device:
+    """Give the device that `name` means; auto is the first of cuda, mps, cpu that this machine has."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"--device: {name!r}", expected="auto, cpu, cuda, cuda:1 or mps") from error
+    missing = (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()) or (
+        device.type == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise BackendUnavailable(f"device {name} is not there", remedy="use --device auto or cpu")
+    return device
