@@ -1,4 +1,4 @@
-"""Artifact, the base of every schema: array fields are datasets, the others are JSON scalars; axes bind across fields."""
+"""Artifact, the base of every schema: arrays are datasets, the rest JSON scalars; axes bind across fields."""
 
 import dataclasses
 import functools
@@ -120,7 +120,13 @@ def _is_instance(value: Any, member: Any) -> bool:
 
 
 def _is_parameter(name: Any, array: Any) -> bool:
-    return isinstance(name, str) and bool(name.strip(".")) and "/" not in name and isinstance(array, np.ndarray) and array.dtype.kind in "biuf"
+    return (
+        isinstance(name, str)
+        and bool(name.strip("."))
+        and "/" not in name
+        and isinstance(array, np.ndarray)
+        and array.dtype.kind in "biuf"
+    )
 
 
 def _describe(value: Any) -> str:
@@ -145,5 +151,7 @@ def _sizes(ordered: list[Spec], values: Mapping[str, Any], failed: Spec) -> str:
     for spec in ordered[: ordered.index(failed)]:
         if spec.kind == "array":
             known.update(zip(spec.dims.split(), values[spec.name].shape, strict=True))
-    sizes = [f"{axis}={known[axis]}" for axis in failed.dims.split() if known.get(axis) is not None and not axis.isdigit()]
+    sizes = [
+        f"{axis}={known[axis]}" for axis in failed.dims.split() if known.get(axis) is not None and not axis.isdigit()
+    ]
     return f" where {', '.join(sizes)}" if sizes else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -41,7 +41,7 @@ class State:
 
 
 def save(artifact: Artifact, path: Path, provenance: Provenance, *, reproducible: bool = False) -> None:
-    """Publish an artifact: written beside, synced, renamed. `reproducible` leaves the time out: same content, same bytes."""
+    """Publish an artifact: written beside, synced, renamed. `reproducible` leaves the time out: same bytes again."""
     if provenance.schema != artifact.schema_id():
         raise ArtifactInvalid(f"{path}: provenance for {provenance.schema}", expected=artifact.schema_id())
     with files.atomic(path) as temporary:
@@ -158,6 +158,16 @@ def _open(schema: type[Artifact] | None, path: Path) -> Iterator[h5py.File]:
 
 
 __all__ = [
-    "FRESH", "MISSING", "STALE", "Freshness", "MeadManipError", "State", "check", "load", "opened", "read_key",
-    "read_provenance", "save",
+    "FRESH",
+    "MISSING",
+    "STALE",
+    "Freshness",
+    "MeadManipError",
+    "State",
+    "check",
+    "load",
+    "opened",
+    "read_key",
+    "read_provenance",
+    "save",
 ]
