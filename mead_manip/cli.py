@@ -110,7 +110,7 @@ def _finish(stage: str, given: Given) -> None:
 
 def _run(stage: str, given: Given) -> "Summary":
     common = config.resolve(config.Common, given.common).config
-    settings = config.resolve(given.kind, given.flags).config
+    settings: Any = config.resolve(given.kind, given.flags).config
     config.check_required(settings)
     # Imported late: --help must not wait for torch.
     from mead_manip.artifacts.workspace import Workspace
@@ -151,7 +151,7 @@ def _show_config(section: str, as_json: bool) -> int:
 
 
 def _section_table(section: str) -> dict[str, dict[str, Any]]:
-    resolved = config.resolve(config.section_kind(section))
+    resolved: config.Resolved[Any] = config.resolve(config.section_kind(section))
     return {
         name: {"value": getattr(resolved.config, name), "origin": origin}
         for name, origin in resolved.origins.items()

@@ -1,58 +1,20 @@
 """Every default, once. A value comes from the flag, else the environment, else ./mead-manip.toml, else here."""
 
 import dataclasses
-import difflib
 import os
 import tomllib
-import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mead_manip.emotions import parse_emotion
 from mead_manip.errors import UsageError
+from mead_manip.settings import convert, execution, flag_name, hint, is_positional, setting
 
 FILE_NAME = "mead-manip.toml"
 PREFIX = "MEAD_MANIP_"
-
-
-def setting(
-    default: Any,
-    help: str = "",
-    *,
-    choices: tuple[str, ...] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
-    execution: bool = False,
-    positional: bool = False,
-    required: bool = False,
-    flags: tuple[str, ...] = (),
-    parse: Callable[[str], str] | None = None,
-) -> Any:
-    """Declare a field of a config.
-
-    `execution` keeps it out of the cache key, `positional` out of TOML and environment; `required` refuses an empty
-    value when a command starts; `parse` turns each word into its canonical form.
-    """
-    metadata = {
-        "help": help,
-        "choices": choices,
-        "minimum": minimum,
-        "maximum": maximum,
-        "execution": execution or positional,
-        "positional": positional,
-        "required": required or positional,
-        "parse": parse,
-        "flags": flags,
-    }
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def execution(default: Any, help: str = "", **rules: Any) -> Any:
-    """Declare a field that changes how a result is made, not what it is: it stays out of the cache key."""
-    return setting(default, help, execution=True, **rules)
 
 
 _LANDMARKS = "Landmark detector: builtin, mediapipe."
@@ -96,7 +58,9 @@ class Reconstruct3dConfig:
 class ClipScoreConfig:
     """FaceTrack -> ClipScores."""
 
-    threshold: float = setting(0.6, "From this probability on a clip counts in full (equation 1).", minimum=0, maximum=1)
+    threshold: float = setting(
+        0.6, "From this probability on a clip counts in full (equation 1).", minimum=0, maximum=1
+    )
     model: str = setting("ViT-L-14", "Any open_clip name, or builtin for the shipped offline model.")
     pretrained: str = setting("openai", "open_clip tag or a local checkpoint.")
     frames: int = setting(8, "Face crops scored per clip.", minimum=1)
@@ -137,7 +101,9 @@ class EditConfig:
     out: str | None = execution(None, "The edited video; <video>_<emotion>.mp4 here where not given.", flags=("-o",))
     run: str = setting("manipulator", "Name of the training run to use.")
     renderer: str = setting("warp", "How new geometry becomes pixels.", choices=("warp",))
-    intensity: float = setting(1.0, "0 leaves the face as it is, 1 is the manipulator's own strength.", minimum=0, maximum=3)
+    intensity: float = setting(
+        1.0, "0 leaves the face as it is, 1 is the manipulator's own strength.", minimum=0, maximum=3
+    )
     style_seed: int | None = setting(None, "Seed of the style; --seed where not given.", minimum=0)
     side_by_side: bool = execution(False, "Write source and edit next to each other.")
     landmarks: str = setting("builtin", _LANDMARKS)
@@ -251,20 +217,10 @@ def positional_names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind) if is_positional(field))
 
 
-def flag_name(field: "dataclasses.Field[Any]") -> str:
-    """Give the long command-line flag of a field; a positional one shows as its name in capitals."""
-    return field.name.upper() if is_positional(field) else "--" + field.name.replace("_", "-")
-
-
 def variable_name(section: str, field: str) -> str:
     """Give the environment variable of a field; the common ones carry no section."""
     middle = "" if section == "common" else section + "_"
     return (PREFIX + middle + field).upper().replace("-", "_")
-
-
-def is_positional(field: "dataclasses.Field[Any]") -> bool:
-    """Tell whether a field is a command's argument, which neither TOML nor the environment may set."""
-    return bool(field.metadata.get("positional", False))
 
 
 def read_file(folder: Path) -> dict[str, dict[str, Any]]:
@@ -303,60 +259,3 @@ def check_environment(environment: Mapping[str, str]) -> None:
     for name in environment:
         if name.startswith(starts) and name not in known:
             raise UsageError(f"unknown environment variable {name}", remedy=hint(name, known))
-
-
-def hint(word: str, known: typing.Iterable[str]) -> str:
-    """Say which known name is close to a misspelt one, else all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(known)
-
-
-# ---- from text and TOML values to a field's type -----------------------------------------------------------------
-
-
-def convert(kind: type, field: "dataclasses.Field[Any]", value: Any, origin: str) -> Any:
-    """Turn a raw value into the field's type and check its choices and range."""
-    declared = typing.get_type_hints(kind)[field.name]
-    optional = isinstance(declared, types.UnionType) and types.NoneType in typing.get_args(declared)
-    plain = next(part for part in typing.get_args(declared) if part is not types.NoneType) if optional else declared
-    if value is None and optional:
-        return None
-    try:
-        result = _parse(plain, value)
-    except (KeyError, TypeError, ValueError) as error:
-        expected = "a list of words" if plain == tuple[str, ...] else {"int": "a whole number", "float": "a number",
-            "bool": "true or false", "str": "text"}[plain.__name__]
-        raise UsageError(f"{flag_name(field)}: {value!r} (from {origin})", expected=expected) from error
-    parse = field.metadata.get("parse")
-    if parse and result:
-        result = tuple(parse(word) for word in result) if isinstance(result, tuple) else parse(result)
-    _check_rules(field, result, origin)
-    return result
-
-
-def _parse(kind: Any, value: Any) -> Any:
-    if kind == tuple[str, ...]:
-        words = value.split(",") if isinstance(value, str) else [part for item in value for part in str(item).split(",")]
-        return tuple(word.strip() for word in words if word.strip())
-    if kind is bool:
-        if isinstance(value, bool):
-            return value
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
-    if isinstance(value, (bool, list, dict)) or (kind is int and isinstance(value, float)):
-        raise TypeError(value)
-    return kind(value)
-
-
-def _check_rules(field: "dataclasses.Field[Any]", value: Any, origin: str) -> None:
-    choices = field.metadata.get("choices", ())
-    if choices and value not in choices:
-        found = f"{flag_name(field)}: {value!r} (from {origin})"
-        raise UsageError(found, expected="one of " + ", ".join(choices), remedy=hint(str(value), choices))
-    low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        expected = f"between {low} and {high}" if low is not None and high is not None else (
-            f"at least {low}" if high is None else f"at most {high}")
-        raise UsageError(f"{flag_name(field)}: {value!r} (from {origin})", expected=expected)
-
-

@@ -11,7 +11,8 @@ from typing import Any
 
 import typer
 
-from mead_manip.config import Common, flag_name, is_positional
+from mead_manip.config import Common
+from mead_manip.settings import flag_name, is_positional
 
 
 @dataclass(frozen=True)

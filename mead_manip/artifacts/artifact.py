@@ -46,11 +46,15 @@ class Artifact:
         return f"{cls.NAME}/{cls.VERSION}"
 
 
-@functools.cache
 def specs(schema: type[Artifact]) -> tuple[Spec, ...]:
     """Give the fields of a schema, in order."""
+    return _specs(typing.cast(Any, schema))
+
+
+@functools.cache
+def _specs(schema: Any) -> tuple[Spec, ...]:
     hints = typing.get_type_hints(schema)
-    fields = dataclasses.fields(typing.cast(Any, schema))
+    fields = dataclasses.fields(schema)
     return tuple(_spec(schema, field.name, hints[field.name]) for field in fields)
 
 

@@ -17,7 +17,9 @@ def asset_path(name: str) -> Path:
     """Give the path of a shipped asset, or say that the installation lacks it."""
     path = ASSETS / name
     if not path.is_file():
-        raise InputMissing(f"no asset {name}", expected=f"{path}", remedy="reinstall mead-manip: its assets are part of it")
+        raise InputMissing(
+            f"no asset {name}", expected=f"{path}", remedy="reinstall mead-manip: its assets are part of it"
+        )
     return path
 
 

@@ -57,5 +57,7 @@ def clip_id_from(*parts: str) -> str:
 
 def _checked(name: str, what: str) -> str:
     if not _CLIP_ID.match(name):
-        raise UsageError(f"{what} {name!r}", expected="letters, digits and _ . - + = @, not starting with a dot or dash")
+        raise UsageError(
+            f"{what} {name!r}", expected="letters, digits and _ . - + = @, not starting with a dot or dash"
+        )
     return name

@@ -68,3 +68,25 @@ class EmotionScorer(Protocol):
 
     def probabilities(self, images: list[UInt8[np.ndarray, "256 256 3"]]) -> Float32[np.ndarray, "image class"]:
         """Give the class probabilities of each RGB face crop."""
+
+
+@runtime_checkable
+class ZeroShotScorer(EmotionScorer, Protocol):
+    """An emotion scorer that compares images with text: both features can be kept and compared again."""
+
+    model: str
+    pretrained: str
+    precision: str
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor from cosine to logit, as trained."""
+
+    def check(self) -> None:
+        """Refuse an unknown model by name, without loading weights."""
+
+    def image_features(self, images: Sequence[np.ndarray]) -> Float32[np.ndarray, "image feature"]:
+        """Embed RGB face crops; rows have unit length."""
+
+    def prompt_features(self, prompts: Sequence[str]) -> Float32[np.ndarray, "prompt feature"]:
+        """Embed prompts; rows have unit length."""

@@ -3,8 +3,8 @@
 import importlib
 from typing import Any
 
-from mead_manip.config import hint
 from mead_manip.errors import BackendUnavailable, UsageError
+from mead_manip.settings import hint
 
 # kind -> name -> (where, extra of pyproject that brings its packages)
 BACKENDS: dict[str, dict[str, tuple[str, str]]] = {
@@ -29,7 +29,11 @@ def names(kind: str) -> tuple[str, ...]:
 def load(kind: str, name: str, **options: Any) -> Any:
     """Make the backend `name` of a kind ("landmarks", "reconstructor", "scorer") with its options."""
     if name not in BACKENDS[kind]:
-        raise UsageError(f"unknown {kind} backend {name!r}", expected="one of " + ", ".join(names(kind)), remedy=hint(name, names(kind)))
+        raise UsageError(
+            f"unknown {kind} backend {name!r}",
+            expected="one of " + ", ".join(names(kind)),
+            remedy=hint(name, names(kind)),
+        )
     where, extra = BACKENDS[kind][name]
     module_name, class_name = where.split(":")
     try:

@@ -30,7 +30,13 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage("synth", "mead_manip.stages.synth", usage="mead-manip synth DIR"),
         Stage("preprocess", "mead_manip.stages.preprocess", (), "face_track", "mead-manip preprocess PATH"),
-        Stage("reconstruct3d", "mead_manip.stages.reconstruct3d", ("preprocess",), "reconstruction", "mead-manip reconstruct3d"),
+        Stage(
+            "reconstruct3d",
+            "mead_manip.stages.reconstruct3d",
+            ("preprocess",),
+            "reconstruction",
+            "mead-manip reconstruct3d",
+        ),
         Stage("clip-score", "mead_manip.stages.clip_score", ("preprocess",), "clip_scores", "mead-manip clip-score"),
         Stage("train", "mead_manip.stages.train", ("reconstruct3d", "clip-score"), usage="mead-manip train"),
         Stage("edit", "mead_manip.stages.edit", ("reconstruct3d", "train"), usage="mead-manip edit VIDEO --to EMOTION"),

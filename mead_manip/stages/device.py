@@ -8,7 +8,9 @@ from mead_manip.errors import BackendUnavailable, UsageError
 def choose_device(name: str) -> torch.device:
     """Give the device that `name` means; auto is the first of cuda, mps, cpu that this machine has."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -74,7 +74,7 @@ def make(
     stage: str, workspace: Workspace, common: Common, *, dry_run: bool = False, progress: Progress, **settings: Any
 ) -> Summary:
     """Run a stage as its command would, `settings` standing for its flags. Raises if it gave nothing at all."""
-    config = resolve(SECTIONS[stage], settings).config
+    config: Any = resolve(SECTIONS[stage], settings).config
     module = importlib.import_module(STAGES[stage].module)
     summary: Summary = module.run(workspace, config, common, dry_run=dry_run, progress=progress)
     if summary.failures and not summary.clips:

@@ -3,11 +3,13 @@
 import concurrent.futures
 import dataclasses
 import multiprocessing
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -68,7 +70,9 @@ class TerminalProgress:
             now = time.monotonic()
             if now - last >= self.interval:
                 last = now
-                self.say(f"{description}: {done}/{total if total is not None else '?'}{_left(done, total, now - start)}")
+                self.say(
+                    f"{description}: {done}/{total if total is not None else '?'}{_left(done, total, now - start)}"
+                )
             yield item
 
 
@@ -158,7 +162,9 @@ def run_clips(
         return summary
 
     workspace.prepare(stage)
-    tasks = [_Task(clip_id, items[clip_id], compute, workspace.path(stage, clip_id), key) for clip_id, key in todo.items()]
+    tasks = [
+        _Task(clip_id, items[clip_id], compute, workspace.path(stage, clip_id), key) for clip_id, key in todo.items()
+    ]
     for clip_id, failure in progress.clips(_outcomes(tasks, workers), len(tasks), stage):
         if failure is None:
             summary.done.append(clip_id)
@@ -187,11 +193,15 @@ def _outcomes(tasks: list[_Task], workers: int) -> Iterator[tuple[str, Exception
     """Run the tasks and yield each clip id with its error, if any, as they end."""
     if workers < 1 or len(tasks) == 1:
         for task in tasks:
-            yield task.clip_id, _attempt(lambda task=task: _publish(task))
+            yield task.clip_id, _attempt(partial(_publish, task))
         return
     # Spawned, not forked: torch, HDF5 and OpenCV hold threads and locks that a fork would copy mid-air.
     context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context)
+    # Ctrl-C reaches the whole process group: the workers leave it to the parent, which lets them end their clip.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    pool = concurrent.futures.ProcessPoolExecutor(
+        min(workers, len(tasks)), mp_context=context, initializer=signal.signal, initargs=ignore
+    )
     try:
         futures = {pool.submit(_publish, task): task.clip_id for task in tasks}
         for future in concurrent.futures.as_completed(futures):
