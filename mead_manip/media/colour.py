@@ -1,0 +1,71 @@
+"""Colour metadata of a video and the conversions between its YUV and our full-range RGB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from jaxtyping import UInt8
+
+UNSPECIFIED = 2
+_SWSCALE_MATRIX = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Code points of ITU-T H.273 as FFmpeg numbers them; 2 (range: 0) means that the file does not say."""
+
+    matrix: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    range: int = 0
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Colour:
+        return cls(int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc), int(frame.color_range))
+
+    def swscale_matrix(self, height: int) -> Colorspace:
+        """Where the file is silent, players take BT.601 below 720 lines and BT.709 from there on."""
+        silent = Colorspace.ITU601 if height < 720 else Colorspace.ITU709
+        return _SWSCALE_MATRIX.get(self.matrix, silent)
+
+    def swscale_range(self) -> ColorRange:
+        return ColorRange.JPEG if self.range == ColorRange.JPEG else ColorRange.MPEG
+
+
+def rgb_from_frame(frame: av.VideoFrame, colour: Colour) -> UInt8[np.ndarray, "height width rgb=3"]:
+    if frame.format.is_rgb:
+        return frame.to_ndarray(format="rgb24")
+    return frame.to_ndarray(
+        format="rgb24",
+        src_colorspace=colour.swscale_matrix(frame.height),
+        src_color_range=colour.swscale_range(),
+        dst_color_range=ColorRange.JPEG,
+        interpolation=_EXACT,
+    )
+
+
+def frame_from_rgb(rgb: UInt8[np.ndarray, "height width rgb=3"], colour: Colour) -> av.VideoFrame:
+    """YUV 4:2:0; an odd height or width gains one replicated row or column, because 4:2:0 has no odd sizes."""
+    height, width = rgb.shape[:2]
+    if height % 2 or width % 2:
+        rgb = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    return frame.reformat(
+        format="yuv420p",
+        dst_colorspace=colour.swscale_matrix(height),
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=colour.swscale_range(),
+        interpolation=_EXACT,
+    )

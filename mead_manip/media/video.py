@@ -1,0 +1,226 @@
+"""Reads video: facts, and frames as upright RGB. Frames are counted by decoding, never by trusting a header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+from jaxtyping import UInt8
+
+from ..errors import MediaError
+from .colour import Colour, rgb_from_frame
+from .writer import VideoWriter
+
+__all__ = ["VideoInfo", "VideoWriter", "count_frames", "probe", "read_frames", "writer_like"]
+
+MAX_PIXELS = 8192 * 8192
+MIN_SIDE = 16
+# Containers of videos only: a play list, a picture or a text file is none, and must not open further files.
+_DEMUXERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,mxf,h264,hevc,ivf,nut,dv,rm"
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video says about itself, with `width` and `height` (pixels) as shown, after rotation."""
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    time_base: Fraction
+    n_frames: int | None  # as the header promises; None where it does not
+    duration: float | None  # seconds
+    end_pts: int | None  # when the last frame ends, in ticks of time_base
+    rotation: int  # degrees counter-clockwise that were applied
+    codec: str
+    colour: Colour
+    pixel_aspect: Fraction | None
+    audio_codec: str | None
+
+    @property
+    def has_audio(self) -> bool:
+        return self.audio_codec is not None
+
+
+def probe(path: Path) -> VideoInfo:
+    """Read the facts of a video; its first frame is decoded, because only frames know rotation and colour."""
+    with _opened(path) as (container, stream):
+        first = next(_decoded(container, stream), None)
+        if first is None:
+            raise MediaError(f"{path}: no frame can be decoded", expected="a complete video")
+        turned = first.rotation % 180 == 90
+        width, height = (first.height, first.width) if turned else (first.width, first.height)
+        aspect = stream.sample_aspect_ratio
+        audio = container.streams.audio
+        time_base = _time_base(stream)
+        return VideoInfo(
+            path=path,
+            width=width,
+            height=height,
+            fps=_frame_rate(path, stream),
+            time_base=time_base,
+            n_frames=stream.frames or None,
+            duration=float(stream.duration * time_base) if stream.duration else None,
+            end_pts=(stream.start_time or 0) + stream.duration if stream.duration else None,
+            rotation=first.rotation,
+            codec=stream.codec_context.name,
+            colour=Colour.of(first),
+            pixel_aspect=1 / aspect if aspect and turned else aspect or None,
+            audio_codec=audio[0].codec_context.name if audio else None,
+        )
+
+
+def read_frames(
+    path: Path, start: int | None = None, end: int | None = None
+) -> Iterator[tuple[int, int, UInt8[np.ndarray, "height width rgb=3"]]]:
+    """Yield (index, time stamp in ticks of `VideoInfo.time_base`, upright RGB) of frames `start` to `end` (excluded).
+
+    Memory is constant. A damaged or truncated file yields every frame that decodes and then raises.
+    """
+    with _opened(path) as (container, stream):
+        ticks_per_frame = max(1, round(1 / _frame_rate(path, stream) / _time_base(stream)))
+        size: tuple[int, int] | None = None
+        pts = -ticks_per_frame
+        index = -1
+        for index, frame in enumerate(_decoded(container, stream, complete=True)):
+            if end is not None and index >= end:
+                return
+            size = size or (frame.width, frame.height)
+            if (frame.width, frame.height) != size:
+                found = f"{path}: frame {index} is {frame.width}x{frame.height}"
+                raise MediaError(
+                    found, expected=f"{size[0]}x{size[1]} as before", remedy="re-encode the video at one size"
+                )
+            # Raw streams carry no time stamps, and some muxers repeat one.
+            guess = pts + ticks_per_frame
+            pts = guess if frame.pts is None or (index and frame.pts <= pts) else frame.pts
+            if start is None or index >= start:
+                yield index, pts, _upright(rgb_from_frame(frame, Colour.of(frame)), frame.rotation)
+
+
+def count_frames(path: Path) -> int:
+    """Count by decoding."""
+    with _opened(path) as (container, stream):
+        return sum(1 for _ in _decoded(container, stream, complete=True))
+
+
+def writer_like(
+    path: Path, info: VideoInfo, *, width: int | None = None, height: int | None = None, comment: str = "edited"
+) -> VideoWriter:
+    """A writer with the rate, time base, colour and audio of `info`; give `write` the time stamps of `read_frames`."""
+    return VideoWriter(
+        path,
+        width or info.width,
+        height or info.height,
+        info.fps,
+        time_base=info.time_base,
+        end_pts=info.end_pts,
+        colour=info.colour,
+        pixel_aspect=info.pixel_aspect,
+        audio_from=info.path if info.has_audio else None,
+        comment=comment,
+    )
+
+
+# ---- the container ---------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open the first true video stream of a local file, or say what is wrong with the file."""
+    _require_file(path)
+    unreadable = MediaError(
+        f"{path} is not a readable video",
+        expected="a complete mp4, mov, mkv, webm or avi file",
+        remedy="download or export it again",
+    )
+    try:
+        options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+        container = av.open(f"file:{path}", container_options=options)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise unreadable from error
+    with container:
+        streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not container.streams:
+            raise unreadable
+        if not streams:
+            raise MediaError(f"{path} has no video track", expected="a video")
+        stream = streams[0]
+        width, height = stream.width, stream.height
+        if min(width, height) < MIN_SIDE or width * height > MAX_PIXELS:
+            raise MediaError(
+                f"{path} is {width}x{height}",
+                expected=f"sides from {MIN_SIDE} and at most {MAX_PIXELS >> 20} megapixels",
+            )
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise MediaError(f"{path} does not exist", expected="a video file")
+    if not path.is_file():
+        raise MediaError(f"{path} is not a file", expected="a video file")
+    try:
+        empty = path.stat().st_size == 0
+        path.open("rb").close()
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}", expected="a readable video file") from error
+    if empty:
+        raise MediaError(f"{path} is empty (0 bytes)", expected="a video file", remedy="download or export it again")
+
+
+def _frame_rate(path: Path, stream: VideoStream) -> Fraction:
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    if not rate or not 1 <= rate <= 1000:
+        raise MediaError(f"{path} has {rate or 'no'} frames per second", expected="a rate from 1 to 1000")
+    return Fraction(rate)
+
+
+def _time_base(stream: VideoStream) -> Fraction:
+    assert stream.time_base is not None  # every demuxed stream has one
+    return stream.time_base
+
+
+def _decoded(container: InputContainer, stream: VideoStream, complete: bool = False) -> Iterator[av.VideoFrame]:
+    """Decode every frame there is; `complete` then compares the number with what the file should hold."""
+    expected, found, broken = stream.frames, 0, ""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+            # Packets outside the edit list are decoded for reference only and never shown.
+            expected -= packet.size > 0 and packet.is_discard
+            frames = packet.decode()
+        except StopIteration:
+            break
+        except av.FFmpegError as error:
+            if isinstance(error, (av.EOFError, StopIteration)):
+                break
+            broken = error.strerror or str(error)
+            continue
+        for frame in frames:
+            found += 1
+            yield frame
+    if complete and (found < expected or (broken and not expected) or not found):
+        of = f"{found} of {expected}" if expected else f"only {found}"
+        raise MediaError(
+            f"{container.name.removeprefix('file:')}: {of} frames can be decoded",
+            expected="a complete video",
+            remedy="download or export it again",
+        )
+
+
+def _upright(
+    rgb: UInt8[np.ndarray, "height width rgb=3"], rotation: int
+) -> UInt8[np.ndarray, "upright_height upright_width rgb=3"]:
+    quarters = round(rotation / 90) % 4
+    return rgb if quarters == 0 else np.ascontiguousarray(np.rot90(rgb, quarters))

@@ -1,0 +1,250 @@
+"""Writes H.264 video: exact frame count and time stamps, audio packets copied untouched, published atomically."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.container import InputContainer, OutputContainer
+from av.video.stream import VideoStream
+from jaxtyping import UInt8
+
+from ..errors import MediaError
+from ..files import atomic
+from .audio import aac_packets
+from .colour import Colour, frame_from_rgb
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+
+class VideoWriter:
+    """A context manager: what leaves the `with` block without an exception is a complete file under its final name.
+
+    Args:
+        rate: frames per second; frame k is shown at k / rate unless `write` gets a time stamp.
+        time_base: seconds per tick of the time stamps given to `write` (needed for a variable frame rate).
+        audio_from: a file whose audio tracks are copied packet by packet.
+        crf: constant rate factor of x264; 16 to 18 is visually lossless.
+        end_pts: when the last frame ends, in ticks (default: one frame later).
+        sound: mono float samples and their rate, encoded as AAC (instead of `audio_from`).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        rate: Fraction,
+        *,
+        time_base: Fraction | None = None,
+        end_pts: int | None = None,
+        colour: Colour | None = None,
+        pixel_aspect: Fraction | None = None,
+        audio_from: Path | None = None,
+        sound: tuple[np.ndarray, int] | None = None,
+        crf: int = 17,
+        preset: str = "medium",
+        threads: int = 0,
+        comment: str = "edited",
+    ) -> None:
+        if path.suffix.lower() not in CONTAINERS:
+            raise MediaError(f"cannot write {path}", expected=f"one of {', '.join(CONTAINERS)}")
+        if audio_from is not None and sound is not None:
+            raise ValueError("audio_from and sound exclude each other")
+        self.path, self.width, self.height, self.rate = path, width, height, Fraction(rate)
+        self.time_base = time_base or 1 / self.rate
+        self.colour = colour or Colour()
+        self._pixel_aspect, self._audio_from, self._sound = pixel_aspect, audio_from, sound
+        self._options = {"crf": str(crf), "preset": preset}
+        self._threads, self._comment = threads, comment
+        self._end_pts = end_pts
+        self.n_frames = 0
+        self._container: OutputContainer | None = None
+        self._source: InputContainer | None = None
+        self._first_pts = self._first_dts = 0
+        self._pending: tuple[av.VideoFrame, int] | None = None
+        self._held: av.Packet | None = None
+
+    def __enter__(self) -> VideoWriter:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic(self.path))
+            try:
+                self._file = stack.enter_context(temporary.open("wb"))
+            except OSError as error:
+                raise self._failed(error) from error
+            stack.push(self._close)
+            self._open()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, trace)
+
+    def write(self, rgb: UInt8[np.ndarray, "height width rgb=3"], pts: int | None = None) -> None:
+        """Append a frame, shown from `pts` (ticks of `time_base`) until the next one."""
+        if rgb.shape[:2] != (self.height, self.width):
+            raise ValueError(f"frame {rgb.shape[1]}x{rgb.shape[0]}, video {self.width}x{self.height}")
+        pts = self._ticks(self.n_frames) if pts is None else pts
+        frame = frame_from_rgb(rgb, self.colour)
+        frame.pts, frame.time_base = pts, self.time_base
+        if self._pending is None:
+            self._first_pts = pts
+        else:
+            # A frame's duration is known when the next one comes: one is kept back.
+            before, before_pts = self._pending
+            if pts <= before_pts:
+                raise MediaError(f"{self.path}: time stamp {pts} after {before_pts}", expected="rising time stamps")
+            self._encode(before, pts - before_pts)
+        self._pending = frame, pts
+        self.n_frames += 1
+
+    # ---- stream set-up -------------------------------------------------------------------
+
+    def _open(self) -> None:
+        options = {}
+        kind = CONTAINERS[self.path.suffix.lower()]
+        if self._audio_from is not None:
+            self._source = av.open(f"file:{self._audio_from}")
+        if kind != "matroska":
+            # Start offsets are kept in units of the movie's time scale: the audio rate makes them exact.
+            rates = [stream.rate for stream in self._source.streams.audio] if self._source else []
+            options = {"movflags": "+faststart+write_colr", "movie_timescale": str(max(rates, default=90000))}
+        # A seekable file of our own, not a name: errors of the disk then arrive as OSError.
+        self._container = av.open(self._file, "w", format=kind, options=options)
+        self._container.metadata["comment"] = self._comment
+        self._video = self._add_video(self._container)
+        packets: Iterator[av.Packet] = iter(())
+        if self._source is not None:
+            packets = self._copy_audio(self._container, self._source)
+        elif self._sound is not None:
+            packets = self._encode_sound(self._container, *self._sound)
+        self._audio_packets = packets
+        self._next_audio = next(packets, None)
+        try:
+            self._container.start_encoding()  # writes the header: the container judges the audio codec here
+        except av.ArgumentError as error:
+            codecs = {stream.codec_context.name for stream in self._source.streams.audio} if self._source else set()
+            raise self._refused(" and ".join(sorted(codecs))) from error
+
+    def _add_video(self, container: OutputContainer) -> VideoStream:
+        stream = container.add_stream("libx264", rate=self.rate, options=self._options)
+        stream.width, stream.height = self.width + self.width % 2, self.height + self.height % 2
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = self.time_base
+        stream.thread_count = self._threads
+        context = stream.codec_context
+        context.colorspace, context.color_primaries = self.colour.matrix, self.colour.primaries
+        context.color_trc, context.color_range = self.colour.transfer, self.colour.range
+        if self._pixel_aspect is not None:
+            context.sample_aspect_ratio = self._pixel_aspect
+        return stream
+
+    def _copy_audio(self, container: OutputContainer, source: InputContainer) -> Iterator[av.Packet]:
+        copies = {}
+        for stream in source.streams.audio:
+            try:
+                copies[stream.index] = container.add_stream_from_template(stream)
+            except (ValueError, av.FFmpegError) as error:
+                raise self._refused(stream.codec_context.name) from error
+        if not copies:
+            return
+        for packet in source.demux(list(source.streams.audio)):
+            if packet.size and packet.dts is not None:
+                packet.stream = copies[packet.stream_index]
+                yield packet
+
+    def _encode_sound(self, container: OutputContainer, samples: np.ndarray, rate: int) -> Iterator[av.Packet]:
+        stream = container.add_stream("aac", rate=rate, layout="mono", options={"b": "96k"})
+        return aac_packets(stream, samples, rate)
+
+    def _refused(self, codec: str) -> MediaError:
+        return MediaError(
+            f"{self.path.suffix} cannot hold the {codec} audio of {self._audio_from}",
+            remedy=f"write another of {', '.join(CONTAINERS)}, or convert the source's audio to AAC first",
+        )
+
+    # ---- packets ---------------------------------------------------------------------------
+
+    def _ticks(self, index: int) -> int:
+        return round(index / self.rate / self.time_base)
+
+    def _encode(self, frame: av.VideoFrame, duration: int) -> None:
+        frame.duration = duration
+        try:
+            self._mux(self._video.encode(frame))
+        except (av.FFmpegError, OSError) as failure:
+            raise self._failed(failure) from failure
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        assert self._container is not None
+        for packet in packets:
+            if self._held is None:
+                self._first_dts = packet.dts or 0
+            else:
+                self._mux_video(self._held)
+            self._held = packet
+
+    def _mux_video(self, packet: av.Packet) -> None:
+        assert self._container is not None and packet.dts is not None
+        # Interleave here, so that memory does not grow with the clip.
+        self._mux_audio(until=packet.dts * packet.time_base)
+        self._container.mux(packet)
+
+    def _mux_last(self, total: int) -> None:
+        """Make the track `total` ticks long by the last packet's duration: the frame rate is read from it."""
+        packet = self._held
+        assert packet is not None and packet.dts is not None
+        packet.duration = max(1, total - (packet.dts - self._first_dts))
+        self._mux_video(packet)
+
+    def _mux_audio(self, until: Fraction | None = None) -> None:
+        assert self._container is not None
+        while self._next_audio is not None:
+            packet = self._next_audio
+            assert packet.dts is not None
+            if until is not None and packet.dts * packet.time_base > until:
+                return
+            try:
+                self._container.mux(packet)
+            except ValueError as error:
+                raise self._refused(packet.stream.codec_context.name) from error
+            self._next_audio = next(self._audio_packets, None)
+
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        except (av.FFmpegError, OSError) as failure:
+            raise self._failed(failure) from failure
+        finally:
+            for container in (self._container, self._source):
+                # Only after a failure is anything still to be written here, and that file is thrown away.
+                with suppress(av.FFmpegError, OSError, ValueError):
+                    if container is not None:
+                        container.close()
+
+    def _finish(self) -> None:
+        assert self._container is not None
+        if self._pending is None:
+            raise MediaError(f"no frame for {self.path}", expected="at least one")
+        frame, pts = self._pending
+        rest = (self._end_pts or 0) - pts
+        duration = rest if 0 < rest * self.time_base <= 1 else max(1, self._ticks(1))
+        self._encode(frame, duration)
+        self._mux(self._video.encode(None))
+        self._mux_last(pts + duration - self._first_pts)
+        self._mux_audio()
+        self._container.close()
+
+    def _failed(self, failure: Exception) -> MediaError:
+        reason = getattr(failure, "strerror", None) or str(failure)
+        return MediaError(f"cannot write {self.path}: {reason}", remedy="check the free space and the folder")
