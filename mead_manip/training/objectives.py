@@ -1,0 +1,99 @@
+"""The losses of NED's manipulator: pure functions, one number per sample, and the sum they meet in.
+
+Every term returns a vector over the batch, so that a sample can weigh less than another (by how far the label it relies
+on is trusted). The mean is always over the number of samples, never over the sum of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+CORRELATION_EPSILON = 1e-8  # added to the variance product: a still jaw has correlation 0, not NaN
+WEIGHTINGS = ("literal", "none", "provenance", "provenance-classnorm")
+
+DISCRIMINATOR_TERMS = ("real", "fake")
+GENERATOR_TERMS = ("adversarial", "style", "cycle", "mouth")
+TERMS = (*DISCRIMINATOR_TERMS, *GENERATOR_TERMS)
+
+
+def least_squares(logit: Float[Tensor, " batch"], target: float) -> Float[Tensor, " batch"]:
+    """Squared distance to the wanted verdict (LSGAN)."""
+    return (logit - target).square()
+
+
+def style_distance(
+    style: Float[Tensor, "batch style"], wanted: Float[Tensor, "batch style"]
+) -> Float[Tensor, " batch"]:
+    """Mean absolute difference of style codes."""
+    return (style - wanted).abs().mean(dim=1)
+
+
+def cycle_distance(
+    coefs: Float[Tensor, "batch frame coef"], wanted: Float[Tensor, "batch frame coef"]
+) -> Float[Tensor, " batch"]:
+    """Mean absolute difference of windows."""
+    return (coefs - wanted).abs().mean(dim=(1, 2))
+
+
+def jaw_correlation(
+    coefs: Float[Tensor, "batch frame coef"], other: Float[Tensor, "batch frame coef"]
+) -> Float[Tensor, " batch"]:
+    """Pearson correlation over time of component 0, the opening of the jaw; 0 where a jaw is still."""
+    u = coefs[..., 0] - coefs[..., 0].mean(dim=1, keepdim=True)
+    v = other[..., 0] - other[..., 0].mean(dim=1, keepdim=True)
+    variances = u.square().mean(dim=1) * v.square().mean(dim=1)
+    return (u * v).mean(dim=1) / (variances + CORRELATION_EPSILON).sqrt()
+
+
+def weighted_sum(
+    terms: Mapping[str, Float[Tensor, " batch"]],
+    weights: Mapping[str, float],
+    sample_weights: Mapping[str, Float[Tensor, " batch"]],
+) -> Float[Tensor, ""]:
+    """Sum of the batch means of all terms; a term without a weight, or a weight without a term, is a KeyError."""
+    if terms.keys() != weights.keys():
+        raise KeyError(f"loss terms {sorted(terms)} and configured weights {sorted(weights)} differ")
+    means = [weights[name] * (sample_weights[name] * term).mean() for name, term in terms.items()]
+    return torch.stack(means).sum()
+
+
+def latent_sample_weights(weighting: str, source: Float[Tensor, " batch"]) -> dict[str, Float[Tensor, " batch"]]:
+    """Sample weights of all terms where the style comes from noise: only the source has a label that can be wrong."""
+    if weighting in ("literal", "none"):
+        return dict.fromkeys(TERMS, source)
+    return dict.fromkeys(TERMS, torch.ones_like(source)) | {"real": source}
+
+
+def reference_sample_weights(
+    weighting: str, source: Float[Tensor, " batch"], reference: Float[Tensor, " batch"]
+) -> dict[str, Float[Tensor, " batch"]]:
+    """Sample weights of all terms where the style comes from a reference clip, whose label picks the discriminator's head."""
+    if weighting in ("literal", "none"):
+        return dict.fromkeys(TERMS, source)
+    doubtful = dict.fromkeys(("fake", "adversarial", "style"), reference)
+    return dict.fromkeys(TERMS, torch.ones_like(source)) | {"real": source} | doubtful
+
+
+def clip_weights(
+    weighting: str, trust: Float[Tensor, " clip"], labels: Int64[Tensor, " clip"]
+) -> Float[Tensor, " clip"]:
+    """The weight of every training clip under a weighting, computed once and frozen.
+
+    `trust` is lambda of equation 1. `provenance-classnorm` divides it by the mean of its class, which keeps the ranking within
+    an emotion and drops the scorer's preference for some emotions.
+    """
+    if weighting not in WEIGHTINGS:
+        raise KeyError(f"unknown weighting {weighting!r}; known: {', '.join(WEIGHTINGS)}")
+    if weighting == "none":
+        return torch.ones_like(trust)
+    if weighting != "provenance-classnorm":
+        return trust
+    weights = torch.empty_like(trust)
+    for label in labels.unique():
+        of_class = labels == label
+        weights[of_class] = trust[of_class] / trust[of_class].mean().clamp_min(torch.finfo(trust.dtype).tiny)
+    return weights
