@@ -35,6 +35,8 @@ class Artifact:
     VERSION: ClassVar[int]
     # Fields written with gzip: worth it for large integer tables and pictures, not for coefficients.
     COMPRESSED: ClassVar[frozenset[str]] = frozenset()
+    # The test suite's import hook leaves these classes alone: they check themselves, and raise our own errors.
+    __no_type_check__: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         values = {spec.name: getattr(self, spec.name) for spec in specs(type(self))}
@@ -53,9 +55,7 @@ def specs(schema: type[Artifact]) -> tuple[Spec, ...]:
 
 @functools.cache
 def _specs(schema: Any) -> tuple[Spec, ...]:
-    hints = typing.get_type_hints(schema)
-    fields = dataclasses.fields(schema)
-    return tuple(_spec(schema, field.name, hints[field.name]) for field in fields)
+    return tuple(_spec(schema, field.name, field.type) for field in dataclasses.fields(schema))
 
 
 def check_values(schema: type[Artifact], values: Mapping[str, Any]) -> None:
@@ -64,9 +64,11 @@ def check_values(schema: type[Artifact], values: Mapping[str, Any]) -> None:
     # jaxtyping's context remembers sizes; "frame+1" can only be checked once "frame" is known, so these come last.
     with jaxtyped("context"):
         for spec in ordered:
-            if not _fits(spec, values[spec.name]):
+            value = values[spec.name]
+            # Here and not in a function: under the tests' import hook every function has a context of its own.
+            if not (isinstance(value, spec.hint) if spec.kind == "array" else _fits(spec, value)):
                 raise ArtifactInvalid(
-                    f"{schema.schema_id()} {spec.name}: {_describe(values[spec.name])}",
+                    f"{schema.schema_id()} {spec.name}: {_describe(value)}",
                     expected=f"{_hint_text(spec)}{_sizes(ordered, values, spec)}",
                 )
 
@@ -109,8 +111,6 @@ def _spec(schema: type[Artifact], name: str, hint: Any) -> Spec:
 
 
 def _fits(spec: Spec, value: Any) -> bool:
-    if spec.kind == "array":
-        return isinstance(value, spec.hint)
     if spec.kind == "mapping":
         return isinstance(value, dict) and all(_is_parameter(name, array) for name, array in value.items())
     members = typing.get_args(spec.hint) if isinstance(spec.hint, types.UnionType) else (spec.hint,)
