@@ -80,11 +80,29 @@ class TrainConfig:
     size: str = setting("full", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
     run: str = execution("manipulator", "Name of the run under <workspace>/train.")
     iterations: int | None = setting(None, "Stop after this many iterations instead of epochs.", minimum=1)
-    epochs: int = setting(10, "Passes over the training windows.", minimum=1)
-    batch_size: int = setting(64, "Windows per batch.", minimum=1)
-    window: int = setting(10, "Frames per window.", minimum=2)
-    learning_rate: float = setting(1e-4, "Adam's step size.", minimum=0)
-    val_actors: tuple[str, ...] = setting((), "Actors kept out of training.")
+    epochs: int | None = setting(None, "Passes over the training windows; the size's own where not given.", minimum=1)
+    batch_size: int | None = setting(None, "Windows per batch; the size's own where not given.", minimum=1)
+    learning_rate: float | None = setting(None, "Adam's step size; the size's own where not given.", minimum=0)
+    mapping_rate: float | None = setting(
+        None, "Step size of the mapping network, as a share of the others'; 1 in the paper.", minimum=0
+    )
+    ema: float | None = setting(
+        None, "Decay of the weights' moving average, which is what is published; 0 is off.", minimum=0, maximum=0.9999
+    )
+    weight_adversarial: float = setting(1.0, "Weight of the adversarial term.", minimum=0)
+    weight_style: float = setting(1.0, "Weight of the style term.", minimum=0)
+    weight_cycle: float = setting(1.0, "Weight of the cycle term.", minimum=0)
+    weight_mouth: float = setting(1.0, "Weight of the jaw correlation.", minimum=0)
+    scaling: str = setting(
+        "auto",
+        "Scale of the coefficients: raw (FLAME), spread (one factor for all), each (unit variance of every one).",
+        choices=("auto", "raw", "spread", "each"),
+    )
+    actors: tuple[str, ...] = setting((), "Actors to train on; all that are not for validation where not given.")
+    val_actors: tuple[str, ...] = setting((), "Actors kept out of training; one where not given, or none.")
+    views: tuple[str, ...] = setting(("front",), "Camera views to train on.")
+    levels: tuple[str, ...] = setting(("3",), "Levels of emotion to train on; neutral is taken at any.")
+    save_every: int = execution(500, "Iterations between two resume points.", minimum=1)
 
 
 @dataclass(frozen=True)
