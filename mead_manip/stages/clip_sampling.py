@@ -1,0 +1,50 @@
+"""Which frames of a tracked clip are scored, and their crops."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int32
+
+from mead_manip.artifacts import store
+from mead_manip.artifacts.schemas import FaceTrack
+from mead_manip.errors import NoFaceError
+from mead_manip.media.images import decode
+
+# Crops are taken from this part of a clip: acting sets in and decays at its ends.
+MIDDLE = 0.8
+
+
+@dataclass(frozen=True)
+class Crops:
+    """The sampled face crops of one clip, with its labels."""
+
+    images: list[np.ndarray]  # uint8 RGB
+    frame_index: Int32[np.ndarray, " sample"]
+    actor: str
+    emotion: str
+    level: int
+
+
+def sample_crops(path: Path, count: int) -> Crops:
+    """Read `count` crops of a FaceTrack, spread over the visible frames of the clip's middle."""
+    with store.opened(FaceTrack, path) as track:
+        index = sample_frames(track.visible[:], count)
+        if not len(index):
+            raise NoFaceError(f"{path}: no frame shows a face", expected="a visible face")
+        offsets = track.face_offsets[:]
+        # One slice of the bytes per crop: a clip's other frames stay on the disk.
+        images = [decode(track.face_bytes[offsets[frame] : offsets[frame + 1]]) for frame in index]
+        return Crops(images, index, track.actor, track.emotion, track.level)
+
+
+def sample_frames(visible: Bool[np.ndarray, " frame"], count: int) -> Int32[np.ndarray, " sample"]:
+    """Give at most `count` different visible frames, evenly spread over the clip's middle (else over all of it)."""
+    frames = np.flatnonzero(visible)
+    edge = (1.0 - MIDDLE) / 2 * (len(visible) - 1)
+    middle = frames[(frames >= edge) & (frames <= len(visible) - 1 - edge)]
+    frames = middle if len(middle) else frames
+    if not len(frames):
+        return np.zeros(0, np.int32)
+    places = np.linspace(0, len(frames) - 1, count)
+    return np.unique(frames[np.round(places).astype(int)]).astype(np.int32)
