@@ -100,7 +100,7 @@ def _as_kernel_arrays(vertices_px: np.ndarray, triangles: np.ndarray) -> tuple[n
 
 @njit(cache=True, nogil=True, inline="always")
 @no_type_check
-def _snap(value: float) -> int:
+def snap(value: float) -> int:
     return np.int64(np.floor(value * SUBPIXELS + 0.5))
 
 
@@ -115,7 +115,7 @@ def _owns_edge(from_x: int, from_y: int, to_x: int, to_y: int) -> int:
 
 @njit(cache=True, nogil=True, inline="always")
 @no_type_check
-def _drawable(vertices: np.ndarray, a: int, b: int, c: int) -> bool:
+def drawable(vertices: np.ndarray, a: int, b: int, c: int) -> bool:
     """Whether all corners are finite and inside the guard band; written so that NaN fails every comparison."""
     for corner in (a, b, c):
         x, y, z = abs(vertices[corner, 0]), abs(vertices[corner, 1]), abs(vertices[corner, 2])
@@ -132,11 +132,11 @@ def draw_depth(
     """Draw `faces` into the buffers; their index is stored plus `offset`, so that several meshes share one buffer."""
     for face in range(faces.shape[0]):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-        if not _drawable(vertices, a, b, c):
+        if not drawable(vertices, a, b, c):
             continue
-        ax, ay = _snap(vertices[a, 0]), _snap(vertices[a, 1])
-        bx, by = _snap(vertices[b, 0]), _snap(vertices[b, 1])
-        cx, cy = _snap(vertices[c, 0]), _snap(vertices[c, 1])
+        ax, ay = snap(vertices[a, 0]), snap(vertices[a, 1])
+        bx, by = snap(vertices[b, 0]), snap(vertices[b, 1])
+        cx, cy = snap(vertices[c, 0]), snap(vertices[c, 1])
         az, bz, cz = vertices[a, 2], vertices[b, 2], vertices[c, 2]
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if area > 0 and not cull_back:
@@ -147,23 +147,46 @@ def draw_depth(
 
 @njit(cache=True, nogil=True, inline="always")
 @no_type_check
+def walk(ax: int, ay: int, bx: int, by: int, cx: int, cy: int, height: int, width: int) -> tuple:
+    """Prepare the walk over a clockwise snapped triangle: its pixel box (x first, last, y first, last) and three edges.
+
+    An edge is (value at the first pixel, change to the right, change downwards); a pixel is inside where no value is
+    negative. The value opposite to a corner is that corner's weight times twice the triangle's area.
+    """
+    x_first = max(-((-min(ax, bx, cx)) // SUBPIXELS), 0)
+    x_last = min(max(ax, bx, cx) // SUBPIXELS, width - 1)
+    y_first = max(-((-min(ay, by, cy)) // SUBPIXELS), 0)
+    y_last = min(max(ay, by, cy) // SUBPIXELS, height - 1)
+    px, py = x_first * SUBPIXELS, y_first * SUBPIXELS
+    edge_a = (
+        (cx - bx) * (py - by) - (cy - by) * (px - bx) + _owns_edge(bx, by, cx, cy),
+        (by - cy) * SUBPIXELS,
+        (cx - bx) * SUBPIXELS,
+    )
+    edge_b = (
+        (ax - cx) * (py - cy) - (ay - cy) * (px - cx) + _owns_edge(cx, cy, ax, ay),
+        (cy - ay) * SUBPIXELS,
+        (ax - cx) * SUBPIXELS,
+    )
+    edge_c = (
+        (bx - ax) * (py - ay) - (by - ay) * (px - ax) + _owns_edge(ax, ay, bx, by),
+        (ay - by) * SUBPIXELS,
+        (bx - ax) * SUBPIXELS,
+    )
+    return x_first, x_last, y_first, y_last, edge_a, edge_b, edge_c
+
+
+@njit(cache=True, nogil=True, inline="always")
+@no_type_check
 def _fill(
     ax: int, ay: int, az: float, bx: int, by: int, bz: float, cx: int, cy: int, cz: float, area: int, index: int,
     triangle: np.ndarray, depth: np.ndarray,
 ) -> None:  # fmt: skip
     """Test every pixel of the bounding box of a clockwise triangle, in fixed point."""
-    x_first = max(-((-min(ax, bx, cx)) // SUBPIXELS), 0)
-    x_last = min(max(ax, bx, cx) // SUBPIXELS, depth.shape[1] - 1)
-    y_first = max(-((-min(ay, by, cy)) // SUBPIXELS), 0)
-    y_last = min(max(ay, by, cy) // SUBPIXELS, depth.shape[0] - 1)
-
-    # Edge values at the first pixel; the value opposite to a corner is that corner's weight times `area`.
-    px, py = x_first * SUBPIXELS, y_first * SUBPIXELS
-    row_a = (cx - bx) * (py - by) - (cy - by) * (px - bx) + _owns_edge(bx, by, cx, cy)
-    row_b = (ax - cx) * (py - cy) - (ay - cy) * (px - cx) + _owns_edge(cx, cy, ax, ay)
-    row_c = (bx - ax) * (py - ay) - (by - ay) * (px - ax) + _owns_edge(ax, ay, bx, by)
-    step_a, step_b, step_c = (by - cy) * SUBPIXELS, (cy - ay) * SUBPIXELS, (ay - by) * SUBPIXELS
-    down_a, down_b, down_c = (cx - bx) * SUBPIXELS, (ax - cx) * SUBPIXELS, (bx - ax) * SUBPIXELS
+    x_first, x_last, y_first, y_last, side_a, side_b, side_c = walk(
+        ax, ay, bx, by, cx, cy, depth.shape[0], depth.shape[1]
+    )
+    row_a, row_b, row_c = side_a[0], side_b[0], side_c[0]
     slope_b, slope_c = (bz - az) / area, (cz - az) / area
     for y in range(y_first, y_last + 1):
         edge_a, edge_b, edge_c = row_a, row_b, row_c
@@ -173,12 +196,12 @@ def _fill(
                 if z > depth[y, x]:
                     depth[y, x] = z
                     triangle[y, x] = index
-            edge_a += step_a
-            edge_b += step_b
-            edge_c += step_c
-        row_a += down_a
-        row_b += down_b
-        row_c += down_c
+            edge_a += side_a[1]
+            edge_b += side_b[1]
+            edge_c += side_c[1]
+        row_a += side_a[2]
+        row_b += side_b[2]
+        row_c += side_c[2]
 
 
 @njit(cache=True, nogil=True, inline="always")
