@@ -1,0 +1,281 @@
+"""FaceTrack -> ClipScores, with a small untrained model: what is scored, kept, skipped and said."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+N_FRAMES = 20
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """An untrained model in the built-in format."""
+    from mead_manip.artifacts import store
+    from mead_manip.artifacts.provenance import Provenance
+    from mead_manip.artifacts.schemas import ClipWeights
+    from mead_manip.backends import openclip_source
+    from mead_manip.models import compact_clip
+
+    torch.manual_seed(0)
+    config = compact_clip.CONFIG | {"vision_cfg": compact_clip.CONFIG["vision_cfg"] | {"image_size": 32, "width": 8}}
+    model = openclip_source.build(compact_clip.with_vocabulary(config, 49408))
+    state = {name: value.numpy() for name, value in model.state_dict().items()}
+    path = tmp_path_factory.mktemp("weights") / "clip.h5"
+    parameters = compact_clip.pack(state, np.arange(49408))
+    store.save(
+        ClipWeights(parameters, json.dumps(config), "{}"),
+        path,
+        Provenance(ClipWeights.schema_id(), "test", 1),
+        reproducible=True,
+    )
+    return path
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """Four labelled clips and a video without a label."""
+    from mead_manip.artifacts.workspace import Workspace
+
+    workspace = Workspace(tmp_path)
+    for seed, (clip_id, emotion) in enumerate(
+        [
+            ("M003_happy_1", "happy"),
+            ("M003_happy_2", "happy"),
+            ("M003_sad_1", "sad"),
+            ("W009_fear_1", "fear"),
+            ("video", ""),
+        ]
+    ):
+        publish(workspace, clip_id, emotion, seed)
+    return workspace
+
+
+def publish(workspace, clip_id, emotion, seed=0, visible=None):
+    from mead_manip.artifacts import store
+    from mead_manip.artifacts.provenance import Provenance
+    from mead_manip.artifacts.schemas import FaceTrack
+    from mead_manip.media import images
+
+    rng = np.random.default_rng(seed)
+    visible = np.ones(N_FRAMES, bool) if visible is None else visible
+    crops = [images.encode(rng.integers(0, 255, (256, 256, 3), dtype=np.uint8)) if seen else b"" for seen in visible]
+    faces = images.EncodedFrames.pack(crops)
+    track = FaceTrack(
+        faces.data,
+        faces.offsets,
+        np.zeros((N_FRAMES, 68, 2), np.float32),
+        np.zeros((N_FRAMES, 4), np.float32),
+        np.zeros((N_FRAMES, 2, 3), np.float32),
+        visible,
+        np.ones(N_FRAMES, np.float32),
+        fps_num=30,
+        fps_den=1,
+        width=384,
+        height=384,
+        source=clip_id,
+        source_digest=str(seed),
+        actor=clip_id[:4],
+        emotion=emotion,
+        view="front",
+        level=3 if emotion else 0,
+        sentence=1,
+        landmark_backend="test",
+    )
+    provenance = Provenance(FaceTrack.schema_id(), "preprocess", 1, {"clip": clip_id, "seed": seed})
+    store.save(track, workspace.path("preprocess", clip_id), provenance)
+
+
+def score(workspace, weights, progress=None, *, device="cpu", **settings):
+    from mead_manip.config import ClipScoreConfig, Common
+    from mead_manip.stages import clip_score
+    from mead_manip.stages.runner import SilentProgress
+
+    switches = {name: settings.pop(name) for name in ("force", "dry_run") if name in settings}
+    config = ClipScoreConfig(**{"model": "builtin", "pretrained": str(weights), **settings})
+    return clip_score.run(workspace, config, Common(device=device), progress=progress or SilentProgress(), **switches)
+
+
+def read(workspace, clip_id):
+    from mead_manip.artifacts import store
+    from mead_manip.artifacts.schemas import ClipScores
+
+    return store.load(ClipScores, workspace.path("clip-score", clip_id))
+
+
+class Heard:
+    """A progress that keeps what was said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def clips(self, items, total, description):
+        return items
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+def test_scores_hold_everything_that_made_them(workspace, weights):
+    from mead_manip.emotions import NED_EMOTIONS
+
+    summary = score(workspace, weights)
+    assert (len(summary.done), summary.failures, summary.exit_code) == (4, {}, 0)
+    scores = read(workspace, "M003_sad_1")
+    assert scores.classes == NED_EMOTIONS
+    assert scores.prompts[5] == "a photo of a face with an expression of sadness"
+    assert scores.logit_scale == pytest.approx(1 / 0.07, rel=1e-5)
+    assert (scores.model, scores.precision, scores.threshold, scores.actor, scores.level) == (
+        "builtin",
+        "fp32",
+        0.6,
+        "M003",
+        3,
+    )
+    np.testing.assert_allclose(scores.frame_probability.sum(axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(scores.probability, scores.frame_probability.mean(axis=0), atol=1e-6)
+    assert scores.y == pytest.approx(scores.probability[5])
+    assert scores.weight == (1.0 if scores.y >= 0.6 else scores.y)
+    assert len(scores.frame_index) == 8 and scores.frame_index.min() >= 2 and scores.frame_index.max() <= 17
+
+
+def test_clips_without_a_label_are_skipped_and_counted(workspace, weights):
+    summary = score(workspace, weights)
+    assert summary.facts["unlabelled"] == 1
+    assert "1 without a label skipped" in summary.line()
+    assert workspace.clips("clip-score") == ["M003_happy_1", "M003_happy_2", "M003_sad_1", "W009_fear_1"]
+
+
+def test_batching_over_clips_gives_what_one_clip_alone_gives(workspace, weights, tmp_path):
+    from mead_manip.artifacts.workspace import Workspace
+
+    score(workspace, weights)
+    alone = Workspace(tmp_path / "alone")
+    publish(alone, "W009_fear_1", "fear", seed=3)
+    score(alone, weights)
+    together = read(workspace, "W009_fear_1")
+    np.testing.assert_allclose(read(alone, "W009_fear_1").frame_probability, together.frame_probability, atol=1e-5)
+
+
+def test_a_second_run_does_nothing_and_a_killed_one_goes_on(workspace, weights):
+    score(workspace, weights)
+    assert len(score(workspace, weights).fresh) == 4
+    workspace.path("clip-score", "M003_sad_1").unlink()
+    summary = score(workspace, weights)
+    assert (summary.done, len(summary.fresh)) == (["M003_sad_1"], 3)
+
+
+def test_another_threshold_or_prompt_touches_no_pixel(workspace, weights):
+    score(workspace, weights)
+    before = read(workspace, "M003_happy_1")
+    stamps = {
+        clip_id: workspace.path("clip-features", clip_id).stat().st_mtime_ns
+        for clip_id in workspace.clips("clip-features")
+    }
+    heard = Heard()
+    summary = score(workspace, weights, heard, threshold=0.01)
+    assert len(summary.done) == 4 and summary.facts["share_lambda_1"] == 1.0
+    assert "M003_happy_1: stale params.threshold: 0.6 -> 0.01" in "\n".join(heard.lines)
+    after = read(workspace, "M003_happy_1")
+    np.testing.assert_array_equal(after.frame_probability, before.frame_probability)
+    assert (after.y, after.weight, before.weight) == (before.y, 1.0, before.y)
+    assert len(workspace.clips("clip-prompts")) == 1
+    score(workspace, weights, prompts="a {emotion} face")
+    assert read(workspace, "M003_happy_1").prompts[4] == "a happy face"
+    assert stamps == {clip_id: workspace.path("clip-features", clip_id).stat().st_mtime_ns for clip_id in stamps}
+
+
+def test_force_embeds_again(workspace, weights):
+    score(workspace, weights)
+    stamp = workspace.path("clip-features", "M003_sad_1").stat().st_mtime_ns
+    score(workspace, weights, force=True)
+    assert workspace.path("clip-features", "M003_sad_1").stat().st_mtime_ns > stamp
+
+
+def test_a_new_track_or_frame_count_is_scored_again(workspace, weights):
+    score(workspace, weights)
+    publish(workspace, "M003_sad_1", "sad", seed=77)
+    assert score(workspace, weights).done == ["M003_sad_1"]
+    assert len(score(workspace, weights, frames=3).done) == 4
+    assert len(read(workspace, "M003_sad_1").frame_index) == 3
+
+
+def test_contempt_makes_it_eight_classes(workspace, weights):
+    from mead_manip.emotions import EMOTIONS
+
+    publish(workspace, "M003_contempt_1", "contempt", seed=9)
+    score(workspace, weights, clips=("M003_sad_1",))
+    assert read(workspace, "M003_sad_1").classes == EMOTIONS
+    assert workspace.clips("clip-score") == ["M003_sad_1"]
+
+
+def test_a_broken_track_fails_alone(workspace, weights):
+    workspace.path("preprocess", "M003_happy_1").write_bytes(b"")
+    summary = score(workspace, weights)
+    assert len(summary.done) == 3 and summary.exit_code == 1
+    assert "empty (0 bytes)" in summary.failures["M003_happy_1"]
+
+
+def test_a_clip_without_a_face_fails_alone(workspace, weights):
+    publish(workspace, "M003_happy_2", "happy", visible=np.zeros(N_FRAMES, bool))
+    summary = score(workspace, weights)
+    assert len(summary.done) == 3
+    assert "no frame shows a face" in summary.failures["M003_happy_2"]
+
+
+def test_dry_run_writes_nothing_and_checks_the_name(workspace, weights):
+    from mead_manip.errors import UsageError
+
+    summary = score(workspace, weights, dry_run=True)
+    assert len(summary.planned) == 4 and not (workspace.root / "clip-features").exists()
+    with pytest.raises(UsageError, match="unknown CLIP model"):
+        score(workspace, weights, dry_run=True, model="ViT-L14", pretrained="openai")
+
+
+def test_nothing_to_score_says_which_command_to_run(tmp_path, weights):
+    from mead_manip.artifacts.workspace import Workspace
+    from mead_manip.errors import InputMissing, UsageError
+
+    empty = Workspace(tmp_path)
+    with pytest.raises(InputMissing, match="mead-manip preprocess"):
+        score(empty, weights)
+    publish(empty, "video", "")
+    with pytest.raises(InputMissing, match="none of the 1 tracked clips has an emotion label"):
+        score(empty, weights)
+    with pytest.raises(UsageError, match="unknown clip 'nobody'"):
+        score(empty, weights, clips=("nobody",))
+
+
+def test_the_table_lists_every_clip(workspace, weights):
+    summary = score(workspace, weights)
+    rows = list(csv.DictReader(Path(summary.facts["table"]).read_text(encoding="utf-8").splitlines()))
+    assert [row["clip"] for row in rows] == workspace.clips("clip-score")
+    assert {row["label"] for row in rows} == {"happy", "sad", "fear"}
+    assert all(float(row["lambda"]) == pytest.approx(read(workspace, row["clip"]).weight, abs=1e-6) for row in rows)
+
+
+def test_warnings_name_what_binds_and_which_class_is_lost():
+    from mead_manip.stages import clip_summary
+
+    row = clip_summary.Row("a", "M003", "happy", 3, 0.9, 1.0)
+    low = dataclasses.replace(row, label="sad", y=0.1, weight=0.1)
+    assert clip_summary.warnings([], 0.6) == []
+    assert clip_summary.warnings([row, dataclasses.replace(row, y=0.4, weight=0.4)], 0.6) == []
+    assert "nothing is suppressed" in clip_summary.warnings([row], 0.6)[0]
+    lost, every = clip_summary.warnings([low], 0.6)
+    assert "mean lambda of sad is 0.10" in lost and "every clip is suppressed" in every
+
+
+def test_frames_come_from_the_middle_of_what_is_visible():
+    from mead_manip.stages.clip_sampling import sample_frames
+
+    everything = np.ones(101, bool)
+    np.testing.assert_array_equal(sample_frames(everything, 3), [10, 50, 90])
+    assert len(sample_frames(everything, 8)) == 8
+    only_first = np.arange(101) < 3
+    np.testing.assert_array_equal(sample_frames(only_first, 8), [0, 1, 2])
+    assert len(sample_frames(np.zeros(10, bool), 8)) == 0
