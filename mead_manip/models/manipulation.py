@@ -47,15 +47,16 @@ def manipulate(
     seed: int = 0,
     n_styles: int = 1,
 ) -> Float32[np.ndarray, "frame coef"]:
-    """Re-style a clip as `emotion` (one style, or the mean of `n_styles`, drawn with `seed`) or as the clips in `reference`.
+    """Re-style a clip as `emotion` (the mean of `n_styles` styles drawn with `seed`) or as the clips in `reference`.
 
-    `intensity` 0 gives the source back, 1 what the generator says, more exaggerates it. No coefficient is pushed out of the range
-    of the training set, unless the source itself is beyond it.
+    `intensity` 0 gives the source back, 1 what the generator says, more exaggerates it. No coefficient is pushed out
+    of the range of the training set, unless the source itself is beyond it.
     """
     if (emotion is None) == (reference is None):
         raise UsageError("a manipulation needs an emotion or a reference, and not both")
     if coefs.shape[1] != nets.architecture.n_coefs:
-        raise UsageError(f"coefficients: {coefs.shape[1]} per frame", expected=f"{nets.architecture.n_coefs}, as in training")
+        found, expected = f"{coefs.shape[1]} coefficients per frame", f"{nets.architecture.n_coefs}, as in training"
+        raise UsageError(found, expected=expected)
     if emotion is not None:
         style = style_of_emotion(nets, emotion, seed=seed, n_styles=n_styles)
     else:
@@ -120,7 +121,7 @@ def overlap_add(windows: Float[Tensor, "window tap coef"]) -> Float[Tensor, "fra
 
 
 def geometric_median(points: Float[Tensor, "point dim"], *, max_iterations: int = 200) -> Float[Tensor, " dim"]:
-    """Find the point with the least sum of distances: Weiszfeld's iteration with the correction of Vardi and Zhang (2000)."""
+    """Find the point with the least sum of distances: Weiszfeld's iteration, corrected by Vardi and Zhang (2000)."""
     guess = points.mean(dim=0)
     for _ in range(max_iterations):
         distance = (points - guess).norm(dim=1)

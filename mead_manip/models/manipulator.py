@@ -1,11 +1,12 @@
 """The 3D-based emotion manipulator of NED: mapping network, style encoder, generator, discriminator.
 
-Tensors in, tensors out. A frame is `[jaw_pose_x, expression_1..K]`, a window is `WINDOW` consecutive frames. Widths of size
-`full` are those of NED (arXiv 2112.00585); parameter counts at 51 numbers and 7 emotions are conformance tests.
+Tensors in, tensors out. A frame is `[jaw_pose_x, expression_1..K]`, a window is `WINDOW` consecutive frames. Widths of
+size `full` are those of NED (arXiv 2112.00585); parameter counts at 51 numbers and 7 emotions are conformance tests.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -51,8 +52,9 @@ class Architecture:
     @classmethod
     def from_json(cls, text: str) -> Architecture:
         """Read the text that `to_json` gave."""
-        values = json.loads(text)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        values: dict[str, Any] = json.loads(text)
+        settled: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**settled)
 
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -81,7 +83,9 @@ class MappingNetwork(nn.Module):
             for _ in range(len(architecture.emotions))
         )
 
-    def forward(self, noise: Float[Tensor, "batch noise"], emotion: Int64[Tensor, " batch"]) -> Float[Tensor, "batch style"]:
+    def forward(
+        self, noise: Float[Tensor, "batch noise"], emotion: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch style"]:
         """Map every noise vector with the head of its own emotion."""
         shared = self.shared(noise)
         styles = torch.stack([head(shared) for head in self.heads], dim=1)
@@ -118,7 +122,9 @@ class Discriminator(SequenceNetwork):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture, len(architecture.emotions))
 
-    def judge(self, coefs: Float[Tensor, "batch frame coef"], emotion: Int64[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    def judge(
+        self, coefs: Float[Tensor, "batch frame coef"], emotion: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
         """Score every window under its emotion (1 real, 0 generated)."""
         return _pick(self(coefs), emotion)
 
@@ -198,7 +204,7 @@ def count_parameters(module: nn.Module) -> int:
 
 def _mlp(*widths: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in itertools.pairwise(widths):
         layers += [nn.Linear(n_in, n_out), nn.ReLU()]
     return nn.Sequential(*layers)
 

@@ -71,7 +71,7 @@ def latent_sample_weights(weighting: str, source: Float[Tensor, " batch"]) -> di
 def reference_sample_weights(
     weighting: str, source: Float[Tensor, " batch"], reference: Float[Tensor, " batch"]
 ) -> dict[str, Float[Tensor, " batch"]]:
-    """Sample weights of all terms where the style comes from a reference clip, whose label picks the discriminator's head."""
+    """Sample weights of all terms where the style comes from a reference clip, whose label picks the head of D."""
     if weighting in ("literal", "none"):
         return dict.fromkeys(TERMS, source)
     doubtful = dict.fromkeys(("fake", "adversarial", "style"), reference)
@@ -83,8 +83,8 @@ def clip_weights(
 ) -> Float[Tensor, " clip"]:
     """The weight of every training clip under a weighting, computed once and frozen.
 
-    `trust` is lambda of equation 1. `provenance-classnorm` divides it by the mean of its class, which keeps the ranking within
-    an emotion and drops the scorer's preference for some emotions.
+    `trust` is lambda of equation 1. `provenance-classnorm` divides it by the mean of its class, which keeps the ranking
+    within an emotion and drops the scorer's preference for some emotions.
     """
     if weighting not in WEIGHTINGS:
         raise KeyError(f"unknown weighting {weighting!r}; known: {', '.join(WEIGHTINGS)}")

@@ -1,0 +1,1 @@
+"""How a model learns: the loops and the losses, side by side."""

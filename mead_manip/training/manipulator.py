@@ -1,0 +1,180 @@
+"""How the manipulator learns: NED's four updates per iteration, and a state that can be put down and taken up again."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mead_manip.models.manipulator import Manipulator
+from mead_manip.training.objectives import (
+    cycle_distance,
+    jaw_correlation,
+    latent_sample_weights,
+    least_squares,
+    reference_sample_weights,
+    style_distance,
+    weighted_sum,
+)
+from mead_manip.training.recipe import Recipe
+from mead_manip.training.windows import Batch, Windows
+
+NETWORKS = ("mapping", "style_encoder", "generator", "discriminator")
+Terms = dict[str, Tensor]
+# Called after every iteration with its number and the terms of its updates; False ends the training there.
+Watch = Callable[[int, Mapping[str, Terms]], bool]
+
+
+class Learner:
+    """The networks, their moving average, an optimiser each, and the number of iterations behind them."""
+
+    def __init__(self, nets: Manipulator, recipe: Recipe) -> None:
+        self.nets = nets.train()
+        self.average = copy.deepcopy(nets).requires_grad_(False).eval() if recipe.ema else None
+        self.optimizers = {
+            name: torch.optim.Adam(
+                getattr(nets, name).parameters(), recipe.learning_rate, betas=(0.0, 0.99), fused=True
+            )
+            for name in NETWORKS
+        }
+        self.recipe = recipe
+        self.step = 0
+
+    @property
+    def published(self) -> Manipulator:
+        """Give the networks that are worth using: the average where there is one."""
+        return self.nets if self.average is None else self.average
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of all optimisers; the mapping network gets its share."""
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rate * (self.recipe.mapping_rate if name == "mapping" else 1.0)
+
+    def update(self, loss: Float[Tensor, ""], *names: str) -> None:
+        """Take one step of the named networks down the loss."""
+        for name in names:
+            self.optimizers[name].zero_grad()
+        loss.backward()
+        for name in names:
+            self.optimizers[name].step()
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Move the average a little towards the networks; more so in the first iterations."""
+        if self.average is None:
+            return
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        for slow, fast in zip(self.average.parameters(), self.nets.parameters(), strict=True):
+            slow.lerp_(fast, 1.0 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give all that an exact resumption needs; batches and noise follow from the step."""
+        return {
+            "step": self.step,
+            "nets": self.nets.state_dict(),
+            "average": self.average.state_dict() if self.average is not None else None,
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        self.nets.load_state_dict(state["nets"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.step = int(state["step"])
+
+
+def train(learner: Learner, windows: Windows, steps: Iterable[int], watch: Watch) -> None:
+    """Teach the networks to re-style windows: D and then G, each with a style from noise and one from a clip."""
+    nets, recipe = learner.nets, learner.recipe
+    d_weights, g_weights = recipe.discriminator_weights, recipe.generator_weights
+
+    for step in steps:
+        batch = windows.batch(step, recipe.batch_size)
+        latent = latent_sample_weights(recipe.weighting, batch.source_weight)
+        reference = reference_sample_weights(recipe.weighting, batch.source_weight, batch.reference_weight)
+        learner.set_rate(recipe.rate(step))
+        terms: dict[str, Terms] = {}
+
+        # The generator does not move in the first two updates, so the third one may use this window again.
+        style = nets.mapping(batch.noise, batch.reference_emotion)
+        fake = nets.generator(batch.source, style)
+        terms["discriminator_latent"] = discriminator_terms(nets, batch, fake.detach())
+        learner.update(weighted_sum(terms["discriminator_latent"], d_weights, latent), "discriminator")
+
+        with torch.no_grad():
+            fake_like_reference = nets.generator(batch.source, nets.style_encoder(batch.reference))
+        terms["discriminator_reference"] = discriminator_terms(nets, batch, fake_like_reference)
+        learner.update(weighted_sum(terms["discriminator_reference"], d_weights, reference), "discriminator")
+
+        with frozen(nets.discriminator):
+            terms["generator_latent"] = generator_terms(nets, batch, fake, style)
+            loss = weighted_sum(terms["generator_latent"], g_weights, latent)
+            learner.update(loss, "generator", "mapping", "style_encoder")
+
+        with frozen(nets.discriminator, nets.style_encoder):
+            style = nets.style_encoder(batch.reference)
+            terms["generator_reference"] = generator_terms(nets, batch, nets.generator(batch.source, style), style)
+            learner.update(weighted_sum(terms["generator_reference"], g_weights, reference), "generator")
+
+        learner.step = step + 1
+        learner.update_average()
+
+        # ---- everything below only watches -----------------------------------------------------------------------
+        if not watch(step, terms):
+            break
+
+
+def discriminator_terms(nets: Manipulator, batch: Batch, fake: Float[Tensor, "batch frame coef"]) -> Terms:
+    """Real windows should score 1 under their own label, generated ones 0 under the wanted label."""
+    windows = torch.cat([batch.source, fake])
+    emotions = torch.cat([batch.source_emotion, batch.reference_emotion])
+    real_logit, fake_logit = nets.discriminator.judge(windows, emotions).chunk(2)
+    return {"real": least_squares(real_logit, 1.0), "fake": least_squares(fake_logit, 0.0)}
+
+
+def generator_terms(
+    nets: Manipulator, batch: Batch, fake: Float[Tensor, "batch frame coef"], style: Float[Tensor, "batch style"]
+) -> Terms:
+    """A generated window should look real, carry its style, lead back to the source and open the jaw as it does."""
+    fake_style, source_style = nets.style_encoder(torch.cat([fake, batch.source])).chunk(2)
+    cycled = nets.generator(fake, source_style)
+    return {
+        "adversarial": least_squares(nets.discriminator.judge(fake, batch.reference_emotion), 1.0),
+        "style": style_distance(fake_style, style),
+        "cycle": cycle_distance(cycled, batch.source),
+        "mouth": -jaw_correlation(batch.source, fake) - jaw_correlation(fake, cycled),
+    }
+
+
+@torch.no_grad()
+def validate(nets: Manipulator, windows: Windows, batch_size: int) -> dict[str, float]:
+    """Give the mean of every term over all windows, styles from noise; never weighted by trust."""
+    totals: dict[str, float] = {}
+    for batch in windows.all_batches(batch_size):
+        style = nets.mapping(batch.noise, batch.reference_emotion)
+        fake = nets.generator(batch.source, style)
+        terms = discriminator_terms(nets, batch, fake) | generator_terms(nets, batch, fake, style)
+        for name, term in terms.items():
+            totals[name] = totals.get(name, 0.0) + float(term.double().sum())
+    return {name: total / len(windows) for name, total in totals.items()}
+
+
+@contextmanager
+def frozen(*modules: nn.Module) -> Iterator[None]:
+    """Let gradients pass through modules without collecting any in their parameters."""
+    for module in modules:
+        module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.requires_grad_(True)
