@@ -5,6 +5,7 @@ import difflib
 import types
 import typing
 from collections.abc import Callable, Iterable
+from pathlib import PurePath
 from typing import Any
 
 from mead_manip.errors import UsageError
@@ -100,7 +101,8 @@ def _parse(kind: Any, value: Any) -> Any:
         if isinstance(value, bool):
             return value
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
-    if isinstance(value, (bool, list, dict)) or (kind is int and isinstance(value, float)):
+    accepted = {int: (int, str), float: (int, float, str), str: (str, PurePath)}[kind]
+    if isinstance(value, bool) or not isinstance(value, accepted):
         raise TypeError(value)
     return kind(value)
 

@@ -105,7 +105,9 @@ def make_scores():
     def make(**changes) -> ClipScores:
         kinds = {"int": 3, "float": 0.5, "str": "", "bool": False, "tuple[str, ...]": ("a", "b")}
         values = {
-            field.name: kinds[getattr(field.type, "__name__", "")] if field.type in (int, float, str, bool) else ("a", "b")
+            field.name: kinds[getattr(field.type, "__name__", "")]
+            if field.type in (int, float, str, bool)
+            else ("a", "b")
             for field in dataclasses.fields(ClipScores)
         }
         values["frame_index"] = np.arange(4, dtype=np.int32)

@@ -13,7 +13,9 @@ def test_ned_s_indices_agree_and_contempt_is_last():
     assert set(NOUNS) == set(EMOTIONS) and set(ALIASES.values()) <= set(EMOTIONS)
 
 
-@pytest.mark.parametrize(("text", "name"), [("angry", "angry"), (" Anger ", "angry"), ("JOY", "happy"), ("fearful", "fear")])
+@pytest.mark.parametrize(
+    ("text", "name"), [("angry", "angry"), (" Anger ", "angry"), ("JOY", "happy"), ("fearful", "fear")]
+)
 def test_names_and_aliases_in_any_case(text, name):
     assert parse_emotion(text) == name
     assert noun(text) == NOUNS[name]

@@ -26,7 +26,10 @@ def test_a_block_that_fails_keeps_the_old_file_and_leaves_nothing(tmp_path, erro
 
 
 def test_a_full_disk_is_one_clear_line(tmp_path):
-    with pytest.raises(MeadManipError, match="cannot write .*out: No space left; choose"), files.atomic(tmp_path / "out"):
+    with (
+        pytest.raises(MeadManipError, match="cannot write .*out: No space left; choose"),
+        files.atomic(tmp_path / "out"),
+    ):
         raise OSError(errno.ENOSPC, "No space left")
 
 

@@ -19,7 +19,9 @@ def random_rotations(count: int, largest: float) -> np.ndarray:
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_umeyama_recovers_a_similarity(dim):
-    rotation = geometry.matrix_from_axis_angle(np.array([0.3, -0.4, 0.9]) if dim == 3 else np.array([0, 0, 0.9]))[:dim, :dim]
+    rotation = geometry.matrix_from_axis_angle(np.array([0.3, -0.4, 0.9]) if dim == 3 else np.array([0, 0, 0.9]))[
+        :dim, :dim
+    ]
     truth = np.concatenate([2.5 * rotation, np.arange(1.0, dim + 1)[:, None]], axis=1)
     points = GENERATOR.normal(size=(10, dim))
     np.testing.assert_allclose(geometry.umeyama(points, geometry.transform_points(truth, points)), truth, atol=1e-12)
@@ -57,7 +59,9 @@ def test_rotations_go_there_and_back_at_every_angle():
     for largest in (1e-9, 1e-4, 1.0, np.pi - 1e-6):
         rotations = random_rotations(200, largest)
         matrices = geometry.matrix_from_axis_angle(rotations)
-        np.testing.assert_allclose(matrices @ np.swapaxes(matrices, 1, 2), np.broadcast_to(np.eye(3), (200, 3, 3)), atol=1e-12)
+        np.testing.assert_allclose(
+            matrices @ np.swapaxes(matrices, 1, 2), np.broadcast_to(np.eye(3), (200, 3, 3)), atol=1e-12
+        )
         np.testing.assert_allclose(np.linalg.det(matrices), 1, atol=1e-12)
         np.testing.assert_allclose(geometry.axis_angle_from_matrix(matrices), rotations, atol=1e-7)
 

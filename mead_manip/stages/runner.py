@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tqdm import tqdm
 
@@ -27,6 +27,7 @@ T = TypeVar("T")
 _HOPELESS = (BackendUnavailable, UsageError, Interrupted)
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Where a stage tells how far it is."""
 

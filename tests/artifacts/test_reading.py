@@ -148,7 +148,9 @@ def test_hostile_parameters_are_refused(tmp_path):
 
 def test_text_in_place_of_a_parameter_is_refused(tmp_path):
     path = tmp_path / "weights.h5"
-    store.save(ManipulatorWeights(parameters={}, config="{}", facts="{}"), path, Provenance("manipulator_weights/1", "t", 1))
+    store.save(
+        ManipulatorWeights(parameters={}, config="{}", facts="{}"), path, Provenance("manipulator_weights/1", "t", 1)
+    )
     with h5py.File(path, "r+") as file:
         file["parameters"]["a"] = np.bytes_("text")
     with pytest.raises(ArtifactInvalid, match="parameters"):

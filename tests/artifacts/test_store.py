@@ -30,7 +30,7 @@ def assert_equal(one, other):
 
 
 def test_what_is_saved_is_loaded(tmp_path, make_track, make_reconstruction, make_scores):
-    for artifact in (make_track(), make_track(0), make_reconstruction(actor="grüße \\ \" \n"), make_scores()):
+    for artifact in (make_track(), make_track(0), make_reconstruction(actor='grüße \\ " \n'), make_scores()):
         store.save(artifact, tmp_path / "a.h5", provenance_of(type(artifact)))
         assert_equal(store.load(type(artifact), tmp_path / "a.h5"), artifact)
 
@@ -85,7 +85,9 @@ def test_an_unreadable_file_is_stale_in_a_cache_and_an_error_as_input(tmp_path, 
     path.write_bytes(content)
     state = store.check(path, Reconstruction, provenance_of(Reconstruction))
     assert state.kind is store.STALE and str(path) in state.reasons[0]
-    with pytest.raises(ArtifactInvalid, match=r"a\.h5 is (empty \(0 bytes\)|no readable HDF5).*expected .*reconstruction/1"):
+    with pytest.raises(
+        ArtifactInvalid, match=r"a\.h5 is (empty \(0 bytes\)|no readable HDF5).*expected .*reconstruction/1"
+    ):
         store.load(Reconstruction, path)
 
 
