@@ -35,7 +35,10 @@ class LandmarkDetector(Protocol):
     def detect(
         self, frames: list[UInt8[np.ndarray, "height width 3"]], hints: Sequence[np.ndarray | None] | None = None
     ) -> list[Detection | None]:
-        """Give one detection per RGB frame, None where no face is seen. `hints` are boxes of the frames before."""
+        """Give one detection per RGB frame, None where no face is seen.
+
+        The frames follow each other; `hints[0]` are the landmarks (68, 2) that were seen last before the first of them.
+        """
 
 
 @runtime_checkable

@@ -1,0 +1,176 @@
+"""Landmarks by our own small networks, weights included: a face finder, then a tracked 68-point regressor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+
+from ..artifacts import store
+from ..artifacts.assets import asset_digest, asset_path
+from ..artifacts.schemas import LandmarkerWeights
+from ..errors import BackendUnavailable
+from ..files import digest
+from ..geometry import compose_affine, invert_affine, transform_points
+from ..media.face_crops import face_box
+from ..models.landmarker import CROP_SIZE, CROP_SPAN, FINDER_SIZE, FaceFinder, LandmarkNet, found_faces, mirror_order
+from .interfaces import Detection
+
+ASSET = "landmarker.h5"
+FOUND = 0.4  # finder score from which a cell counts as a face
+FACE = 0.5  # landmark network's confidence from which a crop counts as a face
+_LOOK_AGAIN = 30  # frames after which a tracked face is looked for afresh, so that a track cannot drift for good
+_MIRROR = mirror_order()
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The two networks, ready to run."""
+
+    landmarks: LandmarkNet
+    finder: FaceFinder
+    device: torch.device
+
+
+class BuiltinLandmarks:
+    """Finds a face once, then follows it: each frame's crop comes from the landmarks of the frame before."""
+
+    name = "builtin"
+
+    def __init__(self, model: str | None = None, device: str = "auto") -> None:
+        if model is not None and not Path(model).is_file():
+            raise BackendUnavailable(f"{model} does not exist", expected="a landmarker.h5", remedy="leave --landmarks-model out")
+        self._path = Path(model) if model is not None else None
+        self._device = "cpu" if device == "auto" else device  # the networks are so small that a GPU waits for them
+
+    @property
+    def digest(self) -> str:
+        """Name and sha256 of the weights file."""
+        return f"{self.name}@{(digest(self._path) if self._path else asset_digest(ASSET))[:16]}"
+
+    def detect(
+        self, frames: list[UInt8[np.ndarray, "height width 3"]], hints: Sequence[np.ndarray | None] | None = None
+    ) -> list[Detection | None]:
+        """Follow the face from `hints[0]` (landmarks of the frame before) through consecutive frames."""
+        last = hints[0] if hints else None
+        found: list[Detection | None] = []
+        for index, frame in enumerate(frames):
+            detection = self._follow(frame, last) if last is not None and (index + 1) % _LOOK_AGAIN else None
+            if detection is None:
+                detection = self._look(frame, last)
+            last = None if detection is None else detection.landmarks_px
+            found.append(detection)
+        return found
+
+    def _follow(self, frame: UInt8[np.ndarray, "height width 3"], last: Float[np.ndarray, "68 2"]) -> Detection | None:
+        landmarks, score = self._regress(frame, crop_from_landmarks(last))
+        return Detection(landmarks, face_box(landmarks), score) if score >= FACE else None
+
+    def _look(
+        self, frame: UInt8[np.ndarray, "height width 3"], last: Float[np.ndarray, "68 2"] | None
+    ) -> Detection | None:
+        """Search the whole frame; of several faces take the one that was followed, else the largest."""
+        faces = self.find(frame)
+        if last is not None:
+            middle = last.mean(0)
+            faces.sort(key=lambda face: float(np.hypot(*(np.array(face[1:3]) - middle))))
+        else:
+            faces.sort(key=lambda face: -face[3])
+        for _, x, y, side in faces[:3]:
+            landmarks, score = self._regress(frame, _crop_around(np.array([x, y]), side * CROP_SPAN, 0.0))
+            if score < FACE:
+                continue
+            # Once more with the face centred and upright, as the network knows it best.
+            landmarks, score = self._regress(frame, crop_from_landmarks(landmarks))
+            if score >= FACE:
+                return Detection(landmarks, face_box(landmarks), score, len(faces))
+        return None
+
+    def find(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[tuple[float, float, float, float]]:
+        """Faces of a whole frame as (score, centre x, centre y, side of the landmarks' box), frame px, best first."""
+        height, width = frame.shape[:2]
+        scale = FINDER_SIZE / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        pad = [(0, -side % 32) for side in small.shape[:2]]
+        padded = np.pad(small, (*pad, (0, 0)), mode="edge")
+        with torch.inference_mode():
+            maps = self._networks.finder(self._tensor(padded[None]))[0].cpu()
+        return [(score, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5, side / scale) for score, x, y, side in found_faces(maps, FOUND)]
+
+    def _regress(
+        self, frame: UInt8[np.ndarray, "height width 3"], crop_from_frame: Float32[np.ndarray, "2 3"]
+    ) -> tuple[Float32[np.ndarray, "68 2"], float]:
+        """Mean of the crop's and the mirrored crop's landmarks, in frame px, and the lower of both confidences."""
+        scale = float(np.linalg.norm(crop_from_frame[:, 0]))
+        source, inner = _reduced(frame, scale)
+        placed = crop_from_frame if inner is None else compose_affine(crop_from_frame, inner)
+        crop = cv2.warpAffine(source, placed, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        with torch.inference_mode():
+            points, _, logit = self._networks.landmarks(self._tensor(np.stack([crop, crop[:, ::-1]])))
+        both = points.cpu().numpy()
+        mirrored = both[1][_MIRROR] * [-1, 1] + [CROP_SIZE - 1, 0]
+        mean = (both[0] + mirrored) / 2
+        landmarks = transform_points(invert_affine(crop_from_frame), mean)
+        return landmarks.astype(np.float32), float(logit.sigmoid().mean())
+
+    def _tensor(self, pictures: UInt8[np.ndarray, "batch height width 3"]) -> Float[torch.Tensor, "batch 3 height width"]:
+        pixels = torch.from_numpy(np.ascontiguousarray(pictures)).to(self._networks.device)
+        return pixels.permute(0, 3, 1, 2).float() / 255
+
+    @cached_property
+    def _networks(self) -> Networks:
+        return load_networks(self._path or asset_path(ASSET), torch.device(self._device))
+
+
+def load_networks(path: Path, device: torch.device) -> Networks:
+    """Read the weights (float16 on disk) into networks that compute in float32."""
+    weights = store.load(LandmarkerWeights, path)
+    widths = json.loads(weights.config)
+    landmarks, finder = LandmarkNet(widths["landmarks"]["width"]), FaceFinder(widths["finder"]["width"])
+    for prefix, network in (("landmarks.", landmarks), ("finder.", finder)):
+        state = network.state_dict()
+        for name, value in state.items():
+            if value.dtype.is_floating_point:
+                state[name] = torch.from_numpy(weights.parameters[prefix + name].astype(np.float32))
+        network.load_state_dict(state)
+        network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    return Networks(landmarks, finder, device)
+
+
+def crop_from_landmarks(landmarks_px: Float[np.ndarray, "68 2"]) -> Float32[np.ndarray, "2 3"]:
+    """crop_from_frame: the face upright in the middle of the landmark network's square."""
+    right, left = landmarks_px[36:42].mean(0), landmarks_px[42:48].mean(0)
+    dx, dy = left - right
+    angle = -float(np.arctan2(dy, dx))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turned = landmarks_px @ turn.T
+    low, high = turned.min(0), turned.max(0)
+    return _crop_around((low + high) / 2 @ turn, float((high - low).max()) * CROP_SPAN, angle)
+
+
+def _crop_around(middle_px: Float[np.ndarray, "2"], side_px: float, angle: float) -> Float32[np.ndarray, "2 3"]:
+    scale = CROP_SIZE / max(side_px, 1e-3)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.concatenate([turn, ((CROP_SIZE - 1) / 2 - turn @ middle_px)[:, None]], 1).astype(np.float32)
+
+
+def _reduced(
+    frame: UInt8[np.ndarray, "height width 3"], scale: float
+) -> tuple[UInt8[np.ndarray, "reduced_height reduced_width 3"], Float32[np.ndarray, "2 3"] | None]:
+    """Shrink a large frame by a whole number first, so that the crop skips no pixels; also frame_from_reduced."""
+    by = int(0.75 / scale) if scale > 0 else 1
+    if by < 2:
+        return frame, None
+    size = (max(1, frame.shape[1] // by), max(1, frame.shape[0] // by))
+    trimmed = frame[: size[1] * by, : size[0] * by]
+    reduced = cv2.resize(trimmed, size, interpolation=cv2.INTER_AREA)
+    return reduced, np.array([[by, 0, (by - 1) / 2], [0, by, (by - 1) / 2]], np.float32)
+

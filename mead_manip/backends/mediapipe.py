@@ -1,0 +1,165 @@
+"""Landmarks by MediaPipe's FaceLandmarker (Tasks API): 478 mesh points, of which iBUG-68 is read off."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from ..errors import BackendUnavailable
+from ..files import atomic, digest
+from ..media.face_crops import face_box
+from .interfaces import Detection
+
+URL = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
+SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+_MAX_FACES = 4
+_TIMEOUT = 60  # seconds
+
+# Mesh points of MediaPipe's canonical face, the subject's right side first.
+_JAW_RIGHT = [127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152]
+_JAW_LEFT = [152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356]
+_BRIDGE = [168, 6, 197, 195, 5, 4]
+_BROWS = [70, 63, 105, 66, 107, 336, 296, 334, 293, 300]
+_NOSE_BASE = [98, 97, 2, 326, 327]
+_EYES = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380]
+_OUTER_LIPS = [61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181]
+_INNER_LIPS = [78, 82, 13, 312, 308, 317, 14, 87]
+
+
+class MediapipeLandmarks:
+    """Google's face landmarker; `model` is a face_landmarker.task, downloaded once where none is given."""
+
+    name = "mediapipe"
+
+    def __init__(self, model: str | None = None, device: str = "auto") -> None:
+        if importlib.util.find_spec("mediapipe") is None:
+            raise BackendUnavailable(
+                "landmarks backend 'mediapipe' needs the package mediapipe", remedy="pip install 'mead-manip[mediapipe]'"
+            )
+        if model is not None and not Path(model).is_file():
+            raise BackendUnavailable(f"{model} does not exist", expected="a face_landmarker.task", remedy=f"download {URL}")
+        self._given = model
+
+    @property
+    def digest(self) -> str:
+        """Name and sha256 of the model file."""
+        return f"{self.name}@{(digest(Path(self._given)) if self._given else SHA256)[:16]}"
+
+    def detect(
+        self, frames: list[UInt8[np.ndarray, "height width 3"]], hints: Sequence[np.ndarray | None] | None = None
+    ) -> list[Detection | None]:
+        """Detect in every frame by itself; of several faces the one nearest to the last, else the largest."""
+        last = hints[0] if hints else None
+        found = []
+        for frame in frames:
+            faces = self._faces(frame)
+            chosen = _choose(faces, last)
+            last = chosen if chosen is not None else last
+            found.append(None if chosen is None else Detection(chosen, face_box(chosen), 1.0, len(faces)))
+        return found
+
+    def _faces(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[Float32[np.ndarray, "68 2"]]:
+        image = self._mediapipe.Image(self._mediapipe.ImageFormat.SRGB, np.ascontiguousarray(frame))
+        with _quiet():
+            result = self._landmarker.detect(image)
+        size = np.array(frame.shape[1::-1], np.float32)
+        # MediaPipe's 0..1 spans the picture from rim to rim, our pixel centres lie at integers.
+        return [ibug_from_mesh(np.array([[p.x, p.y] for p in face], np.float32) * size - 0.5) for face in result.face_landmarks]
+
+    @cached_property
+    def _mediapipe(self) -> Any:
+        os.environ.setdefault("GLOG_minloglevel", "3")
+        return importlib.import_module("mediapipe")
+
+    @cached_property
+    def _landmarker(self) -> Any:
+        path = Path(self._given) if self._given else fetch_model()
+        with _quiet():
+            tasks = self._mediapipe.tasks
+            options = tasks.vision.FaceLandmarkerOptions(
+                base_options=tasks.BaseOptions(model_asset_buffer=path.read_bytes()), num_faces=_MAX_FACES
+            )
+            try:
+                landmarker = tasks.vision.FaceLandmarker.create_from_options(options)
+            except (RuntimeError, ValueError) as error:
+                raise BackendUnavailable(f"{path} is no FaceLandmarker model", remedy=f"download {URL}") from error
+        # Left to the end of the process it would be closed after the libraries that it needs for that.
+        atexit.register(landmarker.close)
+        return landmarker
+
+
+def ibug_from_mesh(mesh: Float[np.ndarray, "point 2"]) -> Float32[np.ndarray, "68 2"]:
+    """Read iBUG-68 off MediaPipe's mesh; jaw and bridge are spaced evenly along their lines."""
+    out = np.empty((68, 2), np.float32)
+    out[0:9] = _along(mesh[_JAW_RIGHT], 9)
+    out[8:17] = _along(mesh[_JAW_LEFT], 9)
+    out[17:27] = mesh[_BROWS]
+    out[27:31] = _along(mesh[_BRIDGE], 4)
+    out[31:36] = mesh[_NOSE_BASE]
+    out[36:48] = mesh[_EYES]
+    out[48:60] = mesh[_OUTER_LIPS]
+    out[60:68] = mesh[_INNER_LIPS]
+    return out
+
+
+def fetch_model() -> Path:
+    """Give the cached model, downloading and checking it the first time."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mead-manip"
+    path = folder / "face_landmarker.task"
+    if path.is_file() and digest(path) == SHA256:
+        return path
+    remedy = "give a face_landmarker.task with --landmarks-model"
+    try:
+        with atomic(path) as temporary:
+            with urllib.request.urlopen(URL, timeout=_TIMEOUT) as response, temporary.open("wb") as file:
+                while block := response.read(1 << 20):
+                    file.write(block)
+            if (found := digest(temporary)) != SHA256:
+                raise BackendUnavailable(f"{URL} has sha256 {found}", expected=SHA256, remedy=remedy)
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise BackendUnavailable(f"{URL} cannot be downloaded ({error})", remedy=remedy) from error
+    return path
+
+
+def _choose(
+    faces: list[Float32[np.ndarray, "68 2"]], last: Float[np.ndarray, "68 2"] | None
+) -> Float32[np.ndarray, "68 2"] | None:
+    if not faces:
+        return None
+    if last is None:
+        return max(faces, key=lambda face: float(np.ptp(face, axis=0).max()))
+    middle = last.mean(0)
+    return min(faces, key=lambda face: float(np.linalg.norm(face.mean(0) - middle)))
+
+
+def _along(line: Float[np.ndarray, "corner 2"], count: int) -> Float[np.ndarray, "point 2"]:
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    at = np.linspace(0, length[-1], count)
+    return np.stack([np.interp(at, length, line[:, axis]) for axis in (0, 1)], 1)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MediaPipe's native code from writing on stderr, where our progress lives."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
