@@ -11,7 +11,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from jaxtyping import Float32
 
-from ..errors import MediaError
+from mead_manip.errors import MediaError
 
 _AAC_FRAME = 1024
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from ..errors import MediaError
+from mead_manip.errors import MediaError
 
 _SUFFIX = {"jpeg": ".jpg", "png": ".png"}
 MAX_PIXELS = 8192 * 8192

@@ -15,9 +15,9 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
-from ..errors import MediaError
-from .colour import Colour, rgb_from_frame
-from .writer import VideoWriter
+from mead_manip.errors import MediaError
+from mead_manip.media.colour import Colour, rgb_from_frame
+from mead_manip.media.writer import VideoWriter
 
 __all__ = ["VideoInfo", "VideoWriter", "count_frames", "probe", "read_frames", "writer_like"]
 

@@ -14,10 +14,10 @@ from av.container import InputContainer, OutputContainer
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
-from ..errors import MediaError
-from ..files import atomic
-from .audio import aac_packets
-from .colour import Colour, frame_from_rgb
+from mead_manip.errors import MediaError
+from mead_manip.files import atomic
+from mead_manip.media.audio import aac_packets
+from mead_manip.media.colour import Colour, frame_from_rgb
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 

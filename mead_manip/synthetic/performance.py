@@ -1,0 +1,351 @@
+"""Speaking performances of an emotion: expression, jaw, eyes and head of a clip, frame by frame.
+
+The prototypes follow the EMFACS tables of Ekman & Friesen as our reading of them (shared by MEAD's coaching sheets);
+every actor has a manner of their own, and no two takes are alike.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from mead_manip.geometry import smooth
+from mead_manip.synthetic.speech import Speech, speak
+
+LEVEL_STRENGTH = {1: 0.35, 2: 0.7, 3: 1.0}
+JAW_LIMIT = 0.36  # radians
+UNIT_LIMIT = 1.3
+# "for whom": makes a generator that depends on this purpose alone, so that no part disturbs another.
+Generators = Callable[[str], np.random.Generator]
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """An emotion at full strength, in units of the head (bilateral ones without _L and _R; "jaw" in radians).
+
+    A take lies between `closed` and `open`, two ways of doing it with the mouth.
+    """
+
+    both: Mapping[str, float]
+    closed: Mapping[str, float]
+    open: Mapping[str, float]
+    tempo: float = 1.0
+    openness: float = 1.0  # of the speaking jaw
+    motion: float = 1.0  # of the head
+    pitch: float = 0.0  # radians, > 0 bows the head
+    roll: float = 0.0
+    gaze: float = 0.0  # radians, < 0 looks down
+    blinks: float = 1.0
+    lids: float = 0.0  # closure at rest
+
+
+PROTOTYPES = {
+    "neutral": Prototype({}, {}, {}),
+    "happy": Prototype({"AU6": 0.9, "AU12": 0.8}, {"AU25": 0.1}, {"grin": 0.4, "AU25": 0.4, "jaw": 0.03}, motion=1.2),
+    "sad": Prototype(
+        {"AU1": 1.0, "AU4": 0.35, "AU15": 0.9, "AU7": 0.15},
+        {"AU17": 0.6, "AU24": 0.2},
+        {"AU17": 0.4, "AU16": 0.15},
+        tempo=0.85,
+        openness=0.75,
+        motion=0.7,
+        pitch=0.09,
+        gaze=-0.07,
+        lids=0.16,
+    ),
+    "surprised": Prototype(
+        {"AU1": 1.0, "AU2": 1.0, "AU5": 0.8},
+        {"jaw": 0.1, "AU25": 0.2},
+        {"jaw": 0.2, "AU25": 0.3, "AU18": 0.15},
+        pitch=-0.05,
+        blinks=0.5,
+    ),
+    "fear": Prototype(
+        {"AU1": 0.9, "AU2": 0.55, "AU4": 0.6, "AU5": 1.0, "AU20": 0.9, "AU21": 0.6},
+        {"AU25": 0.25},
+        {"AU25": 0.55, "AU16": 0.3, "jaw": 0.06},
+        tempo=1.15,
+        motion=1.3,
+        pitch=-0.03,
+        blinks=0.6,
+    ),
+    "disgusted": Prototype(
+        {"AU9": 1.0, "AU10": 0.7, "AU4": 0.5, "AU7": 0.5, "AU6": 0.3},
+        {"AU15": 0.5, "AU17": 0.5},
+        {"AU16": 0.5, "AU25": 0.4, "AU10": 0.25, "tongue_out": 0.1},
+        pitch=-0.04,
+        roll=0.05,
+        tempo=0.95,
+    ),
+    "angry": Prototype(
+        {"AU4": 1.1, "AU7": 0.55, "AU5": 0.3, "AU38": 0.7, "AU9": 0.2},
+        {"AU23": 0.8, "AU24": 0.6, "AU17": 0.4},
+        {"AU23": 0.5, "AU10": 0.35, "AU16": 0.45, "AU25": 0.45, "AU22": 0.15},
+        openness=1.2,
+        motion=1.4,
+        pitch=0.06,
+        blinks=0.6,
+    ),
+    "contempt": Prototype(
+        {"AU12_R": 0.55, "AU14_R": 0.9, "AU7": 0.2, "AU2_L": 0.25},
+        {"AU24": 0.25, "AU17": 0.2},
+        {"AU10_R": 0.4},
+        motion=0.8,
+        pitch=-0.06,
+        roll=-0.06,
+    ),
+}
+BILATERAL = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "AU14", "AU15", "AU16", "AU20", "grin")
+# How much of an emotion's unit goes while the lips must be shut: what would part them goes altogether.
+_PARTS_LIPS = {
+    "AU25": 1.0, "AU10": 0.9, "AU16": 1.0, "AU12": 0.3, "grin": 1.0, "AU20": 0.5, "AU22": 1.0, "AU9": 0.4, "AU18": 0.3,
+    "AU15": 0.2, "AU14": 0.2, "tongue_out": 1.0,
+}  # fmt: skip
+# And while the mouth is open: lips that press cannot be apart.
+_PRESSES_LIPS = {"AU24": 1.0, "AU23": 0.35, "AU17": 0.5}
+
+
+@dataclass(frozen=True)
+class ActorStyle:
+    """What one person does in every take."""
+
+    gains: Mapping[str, Float32[np.ndarray, " coef"]]  # emotion -> factor of every unit
+    expressivity: float
+    openness_bias: float  # 0 plays with a closed mouth, 1 with an open one
+    tempo: float
+    jaw: float  # factor of the speaking jaw
+    motion: float
+    blinks_per_minute: float
+    pitch_hertz: float
+
+
+@dataclass(frozen=True)
+class Performance:
+    """One take, frame by frame."""
+
+    expression: Float32[np.ndarray, "frame coef"]
+    jaw_pose: Float32[np.ndarray, "frame 3"]
+    eyelids: Float32[np.ndarray, "frame 2"]
+    gaze: Float32[np.ndarray, "frame 2"]
+    head_pose: Float32[np.ndarray, "frame 3"]
+    strength: Float32[np.ndarray, " frame"]  # of the acted emotion, 0..1
+    speech: Speech
+
+
+def actor_style(coef_names: Sequence[str], rng: np.random.Generator, male: bool) -> ActorStyle:
+    """Draw a person's manner of acting."""
+    families = [_family(name) for name in coef_names]
+    lopsided = {family: rng.normal(0, 0.07) for family in dict.fromkeys(families)}
+    gains = {}
+    for emotion in PROTOTYPES:
+        factor = {family: rng.lognormal(0, 0.2) for family in dict.fromkeys(families)}
+        gains[emotion] = np.array(
+            [
+                factor[family] * (1 + _side(name) * lopsided[family])
+                for name, family in zip(coef_names, families, strict=True)
+            ],
+            np.float32,
+        )
+    return ActorStyle(
+        gains=gains,
+        expressivity=float(rng.uniform(0.88, 1.1)),
+        openness_bias=float(rng.uniform(0.25, 0.75)),
+        tempo=float(rng.uniform(0.9, 1.12)),
+        jaw=float(rng.uniform(0.85, 1.15)),
+        motion=float(rng.uniform(0.7, 1.3)),
+        blinks_per_minute=float(rng.uniform(14, 21)),
+        pitch_hertz=float(rng.uniform(95, 140) if male else rng.uniform(175, 235)),
+    )
+
+
+def perform(
+    coef_names: Sequence[str],
+    style: ActorStyle,
+    acted: Mapping[str, float],
+    n_frames: int,
+    fps: float,
+    generators: Generators,
+) -> Performance:
+    """Act a take: `acted` gives the strength (0..1) of each emotion; an empty one is neutral."""
+    manner = _manner(acted)
+    speech = speak(
+        coef_names,
+        n_frames,
+        fps,
+        generators("speech"),
+        rate=style.tempo * manner.tempo,
+        openness=style.jaw * manner.openness,
+    )
+    envelope = _envelope(n_frames, fps, generators("envelope"))
+    emotion, emotion_jaw = _emotion_targets(coef_names, style, acted, generators("variation"))
+    expression, jaw = _combine(coef_names, speech, envelope[:, None] * emotion, envelope * emotion_jaw)
+    expression += _mannerisms(coef_names, speech, fps, generators("mannerisms"))
+    head_pose = _head_motion(speech, envelope, fps, style.motion * manner.motion, manner, generators("head"))
+    strength = envelope * max(acted.values(), default=0.0)
+    sideways = 0.15 * jaw * smooth(generators("jaw").normal(0, 1, n_frames), 0.2 * fps)
+    return Performance(
+        expression=np.clip(expression, 0, UNIT_LIMIT).astype(np.float32),
+        jaw_pose=np.stack([np.clip(jaw, 0, JAW_LIMIT), sideways, 0 * jaw], axis=1).astype(np.float32),
+        eyelids=_eyelids(envelope * manner.lids, fps, style.blinks_per_minute * manner.blinks, generators("blinks")),
+        gaze=_gaze(head_pose, envelope * manner.gaze, fps, generators("gaze")),
+        head_pose=head_pose,
+        strength=strength.astype(np.float32),
+        speech=speech,
+    )
+
+
+# ---- below: the emotion ------------------------------------------------------------------------------------------
+
+
+def _manner(acted: Mapping[str, float]) -> Prototype:
+    """Tempo, posture and the like of a mixture: what is 1 or 0 in neutral moves by each emotion's strength."""
+    neutral = PROTOTYPES["neutral"]
+    names = ("tempo", "openness", "motion", "pitch", "roll", "gaze", "blinks", "lids")
+    values = {name: getattr(neutral, name) for name in names}
+    for emotion, strength in acted.items():
+        for name in names:
+            values[name] += strength * (getattr(PROTOTYPES[emotion], name) - getattr(neutral, name))
+    return Prototype({}, {}, {}, **values)
+
+
+def _emotion_targets(
+    coef_names: Sequence[str], style: ActorStyle, acted: Mapping[str, float], rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
+    """Coefficients and jaw of the plateau: prototype x actor x take."""
+    total, jaw = np.zeros(len(coef_names)), 0.0
+    openness = float(np.clip(rng.normal(style.openness_bias, 0.25), 0, 1))
+    take = {family: rng.lognormal(0, 0.12) for family in dict.fromkeys(map(_family, coef_names))}
+    for emotion, strength in acted.items():
+        prototype = PROTOTYPES[emotion]
+        units = dict(prototype.both)
+        for share, variant in ((1 - openness, prototype.closed), (openness, prototype.open)):
+            for unit, value in variant.items():
+                units[unit] = units.get(unit, 0.0) + share * value
+        jaw += strength * units.pop("jaw", 0.0)
+        for index, name in enumerate(coef_names):
+            value = units.get(name, 0.0) + units.get(_family(name), 0.0) * (_family(name) != name)
+            total[index] += strength * value * style.gains[emotion][index] * take[_family(name)]
+    return style.expressivity * total, style.expressivity * jaw
+
+
+def _combine(
+    coef_names: Sequence[str], speech: Speech, emotion: np.ndarray, emotion_jaw: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put speech into the emotional face without breaking the closures of the lips."""
+    opened = np.clip(speech.jaw / 0.1, 0, 1)
+    factor = np.ones_like(emotion)
+    for index, name in enumerate(coef_names):
+        factor[:, index] -= _PARTS_LIPS.get(_family(name), 0.0) * speech.closure
+        factor[:, index] -= _PRESSES_LIPS.get(_family(name), 0.0) * opened
+    jaw = speech.jaw + emotion_jaw * (1 - speech.closure)
+    return speech.expression + emotion * np.clip(factor, 0, 1), jaw
+
+
+def _envelope(n_frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
+    """Onset, a plateau that breathes, decay."""
+    time, end = np.arange(n_frames) / fps, n_frames / fps
+    # Short clips have short flanks, so that a plateau is left.
+    span = min(1.0, end / 2)
+    rise_at, rise = rng.uniform(0, 0.12) * span, rng.uniform(0.2, 0.45) * span
+    fall_at, fall = end - rng.uniform(0.2, 0.4) * span, rng.uniform(0.3, 0.5) * span
+    first, last = rng.uniform(0.1, 0.35), rng.uniform(0.3, 0.6)
+    onset = first + (1 - first) * _ease((time - rise_at) / rise)
+    decay = 1 - (1 - last) * _ease((time - fall_at) / fall)
+    breathing = smooth(rng.normal(0, 1, n_frames), 0.35 * fps)
+    breathing *= 0.07 / max(float(breathing.std()), 1e-6)
+    return onset * decay * np.clip(1 + breathing, 0.8, 1.15)
+
+
+def _mannerisms(coef_names: Sequence[str], speech: Speech, fps: float, rng: np.random.Generator) -> np.ndarray:
+    """Small movements that mean nothing: brows that stress a word, and a restless face."""
+    n_frames = len(speech.jaw)
+    restless = smooth(rng.normal(0, 1, (n_frames, len(coef_names))), 0.25 * fps) * 0.12
+    stress = _beats(speech, fps, rng, chance=0.3)
+    raised = np.array([name.startswith(("AU1_", "AU2_")) for name in coef_names])
+    free = np.array([_family(name) not in _PARTS_LIPS for name in coef_names])
+    return np.where(free, np.maximum(restless, 0), 0) * 0.5 + 0.3 * stress[:, None] * raised
+
+
+# ---- below: head and eyes ----------------------------------------------------------------------------------------
+
+
+def _head_motion(
+    speech: Speech, envelope: np.ndarray, fps: float, amount: float, manner: Prototype, rng: np.random.Generator
+) -> Float32[np.ndarray, "frame 3"]:
+    """Sway, nods on stressed syllables, and the posture of the emotion; axis-angle."""
+    n_frames = len(envelope)
+    drift = _sway(n_frames, 0.6 * fps, rng) * [0.03, 0.055, 0.022]
+    quick = _sway(n_frames, 0.15 * fps, rng) * [0.008, 0.010, 0.006]
+    nods = 0.045 * _beats(speech, fps, rng, chance=0.45)
+    pose = amount * (drift + quick)
+    pose[:, 0] += amount * nods + envelope * manner.pitch
+    pose[:, 2] += envelope * manner.roll
+    stance = rng.normal(0, [0.02, 0.03, 0.015])
+    return (pose + stance).astype(np.float32)
+
+
+def _eyelids(
+    rest: np.ndarray, fps: float, per_minute: float, rng: np.random.Generator
+) -> Float32[np.ndarray, "frame 2"]:
+    """Blinks of 5 to 7 frames at 30 fps, a Poisson process with a dead time of .6 s, over the lids' rest."""
+    n_frames = len(rest)
+    closure = np.zeros(n_frames)
+    time, at = np.arange(n_frames) / fps, rng.exponential(60 / per_minute)
+    while at < n_frames / fps:
+        closing, opening = rng.uniform(0.06, 0.08), rng.uniform(0.1, 0.15)
+        shape = np.minimum(_ease((time - at) / closing), _ease((at + closing + 0.03 + opening - time) / opening))
+        closure = np.maximum(closure, shape)
+        at += 0.6 + rng.exponential(60 / per_minute)
+    both = np.maximum(closure, rest)
+    return np.stack([both, both], axis=1).astype(np.float32)
+
+
+def _gaze(
+    head_pose: np.ndarray, bias: np.ndarray, fps: float, rng: np.random.Generator
+) -> Float32[np.ndarray, "frame 2"]:
+    """Fixations on the camera and beside it, with saccades of one or two frames; the eyes undo the head's turn."""
+    n_frames = len(bias)
+    target = np.zeros((n_frames, 2))
+    start = 0
+    while start < n_frames:
+        length = max(3, round(rng.uniform(0.35, 1.6) * fps))
+        away = rng.random() < 0.35
+        target[start : start + length] = rng.normal(0, [0.09, 0.05]) if away else rng.normal(0, [0.015, 0.01])
+        start += length
+    gaze = smooth(target, 0.02 * fps)
+    gaze[:, 0] -= 0.85 * head_pose[:, 1]
+    gaze[:, 1] += 0.85 * head_pose[:, 0] + bias
+    return np.clip(gaze, -0.45, 0.45).astype(np.float32)
+
+
+def _beats(speech: Speech, fps: float, rng: np.random.Generator, chance: float) -> np.ndarray:
+    """Bumps of about .25 s on some of the vowels."""
+    time = np.arange(len(speech.jaw)) / fps
+    bumps = np.zeros(len(time))
+    for phone, centre in zip(speech.phones, speech.centres, strict=True):
+        if phone in {"AA", "AE", "OH"} and rng.random() < chance:
+            bumps += rng.uniform(0.4, 1.0) * np.exp(-(((time - centre) / 0.14) ** 2))
+    return bumps
+
+
+def _sway(n_frames: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Smooth noise of unit deviation on three axes."""
+    padding = int(4 * sigma) + 1
+    noise = smooth(rng.normal(0, 1, (n_frames + 2 * padding, 3)), sigma)[padding:-padding]
+    return noise * (2 * np.sqrt(np.pi) * sigma) ** 0.5
+
+
+def _ease(x: np.ndarray) -> np.ndarray:
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def _family(name: str) -> str:
+    return (
+        name.removesuffix("_L").removesuffix("_R") if name.removesuffix("_L").removesuffix("_R") in BILATERAL else name
+    )
+
+
+def _side(name: str) -> float:
+    return {"_L": 1.0, "_R": -1.0}.get(name[-2:], 0.0)
