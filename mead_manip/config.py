@@ -138,6 +138,10 @@ class SynthConfig:
     size: int = setting(384, "Width and height of a frame in pixels.", minimum=64)
     seed: int = setting(0, "Seed of people and performances.", minimum=0)
     outliers: float = setting(0.0, "Share of clips that do not show what their label says.", minimum=0, maximum=1)
+    seconds: float = setting(2.0, "Length of a clip.", minimum=0.5, maximum=60)
+    emotions: tuple[str, ...] = setting((), "Only these emotions.", parse=parse_emotion)
+    levels: tuple[str, ...] = setting((), "Only these levels: 1, 2, 3 (neutral has one).")
+    workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
 
 
 @dataclass(frozen=True)

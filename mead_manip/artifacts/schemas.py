@@ -252,6 +252,41 @@ class HeadAsset(Artifact):
 
 
 @dataclass(frozen=True)
+class SyntheticTruth(Artifact):
+    """What is true of a synthetic tree: clip k is frames clip_start[k] to clip_start[k + 1]. synth ->"""
+
+    NAME = "synthetic_truth"
+    VERSION = 1
+
+    level: Int32[np.ndarray, " clip"]
+    actor: Int32[np.ndarray, " clip"]  # index into actors and identity
+    acted_strength: Float32[np.ndarray, " clip"]  # of the plateau, 0..1; of a blend, that of its stronger part
+    clip_start: Int64[np.ndarray, "clip+1"]
+    identity: Float32[np.ndarray, "person identity"]  # standard deviations
+    landmarks_px: Float32[np.ndarray, "frame 68 2"]  # iBUG-68, pixels of the frame
+    expression: Float32[np.ndarray, "frame coef"]  # coefficients named by coef_names
+    jaw_pose: Float32[np.ndarray, "frame 3"]  # axis-angle about the jaw joint; component 0 > 0 opens
+    eyelids: Float32[np.ndarray, "frame 2"]  # left, right: 0 open .. 1 closed
+    gaze: Float32[np.ndarray, "frame 2"]  # yaw, pitch
+    head_pose: Float32[np.ndarray, "frame 3"]  # axis-angle about the head's origin
+    camera: Float32[np.ndarray, "frame 3"]  # scale px/dm, tx px, ty px
+    strength: Float32[np.ndarray, " frame"]  # of what is acted at this moment, 0..1
+    lip_closure: Float32[np.ndarray, " frame"]  # how much speech wants the lips shut, 0..1
+    loudness: Float32[np.ndarray, " frame"]  # of the voice, about 0..1
+    clip_ids: tuple[str, ...]  # as preprocess names them
+    paths: tuple[str, ...]  # within the tree
+    actors: tuple[str, ...]
+    emotions: tuple[str, ...]  # the label of each clip
+    acted_emotions: tuple[str, ...]  # what was acted: an emotion, "a+b" for a blend, or neutral
+    outliers: tuple[str, ...]  # weak, ambiguous, mislabelled, neutral; "" for a clip as it should be
+    coef_names: tuple[str, ...]
+    fps_num: int
+    fps_den: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Weights(Artifact):
     """Parameters of a network under their dotted names. The kinds below differ only in NAME."""
 

@@ -19,12 +19,15 @@ from mead_manip.errors import MediaError
 from mead_manip.media.colour import Colour, rgb_from_frame
 from mead_manip.media.writer import VideoWriter
 
-__all__ = ["VideoInfo", "VideoWriter", "count_frames", "probe", "read_frames", "writer_like"]
+__all__ = ["VideoInfo", "VideoWriter", "count_frames", "probe", "read_comment", "read_frames", "writer_like"]
 
 MAX_PIXELS = 8192 * 8192
 MIN_SIDE = 16
 # Containers of videos only: a play list, a picture or a text file is none, and must not open further files.
-_DEMUXERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,mxf,h264,hevc,ivf,nut,dv,rm"
+_CONFINED = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,mxf,h264,hevc,ivf,nut,dv,rm",
+}
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,15 @@ def count_frames(path: Path) -> int:
         return sum(1 for _ in _decoded(container, stream, complete=True))
 
 
+def read_comment(path: Path) -> str:
+    """Give the comment in a file's metadata; "" where it has none or is no readable video."""
+    try:
+        with av.open(f"file:{path}", container_options=_CONFINED) as container:
+            return container.metadata.get("comment", "")
+    except (av.FFmpegError, OSError, ValueError):
+        return ""
+
+
 def writer_like(
     path: Path, info: VideoInfo, *, width: int | None = None, height: int | None = None, comment: str = "edited"
 ) -> VideoWriter:
@@ -143,8 +155,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         remedy="download or export it again",
     )
     try:
-        options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
-        container = av.open(f"file:{path}", container_options=options)
+        container = av.open(f"file:{path}", container_options=_CONFINED)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise unreadable from error
     with container:
