@@ -96,23 +96,8 @@ def make_reconstruction():
 @pytest.fixture
 def make_scores():
     """Give a function that makes small valid ClipScores."""
-    import dataclasses
-
-    import numpy as np
+    from golden import example
 
     from mead_manip.artifacts.schemas import ClipScores
 
-    def make(**changes) -> ClipScores:
-        kinds = {"int": 3, "float": 0.5, "str": "", "bool": False, "tuple[str, ...]": ("a", "b")}
-        values = {
-            field.name: kinds[getattr(field.type, "__name__", "")]
-            if field.type in (int, float, str, bool)
-            else ("a", "b")
-            for field in dataclasses.fields(ClipScores)
-        }
-        values["frame_index"] = np.arange(4, dtype=np.int32)
-        values["frame_probability"] = np.full((4, 2), 0.5, np.float32)
-        values["probability"] = np.full(2, 0.5, np.float32)
-        return ClipScores(**{**values, **changes})
-
-    return make
+    return lambda **changes: example(ClipScores, **changes)

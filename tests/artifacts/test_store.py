@@ -1,7 +1,6 @@
 """Round trip, skip or stale with reasons, kill while writing: the seams of the store."""
 
 import dataclasses
-import os
 import subprocess
 import sys
 import textwrap
@@ -177,7 +176,7 @@ def test_writers_of_one_clip_all_succeed(tmp_path):
     writers = [subprocess.Popen([*command, str(index)]) for index in range(3)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert store.load(ManipulatorWeights, tmp_path / "w.h5").config in ("0", "1", "2")
-    assert os.listdir(tmp_path) == ["w.h5"]
+    assert [path.name for path in tmp_path.iterdir()] == ["w.h5"]
 
 
 def test_reproducible_files_have_the_same_bytes_in_any_process(tmp_path):
