@@ -1,0 +1,118 @@
+"""Lips that part -> what is behind them: teeth, tongue and dark.
+
+A source frame with a closed mouth has no pixels for an open one. Where the new lips part, the head's own teeth, tongue
+and cavity are drawn in the light of the surrounding face; where the old mouth was open as well, its own pixels are kept.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, Int, UInt8
+
+from mead_manip.rendering.rasterizer import rasterize
+from mead_manip.rendering.relighting import vertex_normals
+
+# Linear-light reflectance relative to the skin around the mouth, RGB.
+TEETH = np.array([1.10, 1.06, 0.96], np.float32)
+TONGUE = np.array([0.62, 0.33, 0.33], np.float32)
+CAVITY = np.array([0.20, 0.07, 0.06], np.float32)
+KEPT_FROM, KEPT_TO = 0.30, 0.75  # share of the new opening that the old one must have for its pixels to be kept
+
+
+def opening_ratio(old_landmarks: Float32[np.ndarray, "68 2"], new_landmarks: Float32[np.ndarray, "68 2"]) -> float:
+    """Return how much of the new mouth opening the old one had: 1 = all of it, 0 = the old lips were closed."""
+    old, new = (
+        sum(np.linalg.norm(p[a] - p[b]) for a, b in ((61, 67), (62, 66), (63, 65)))
+        for p in (old_landmarks, new_landmarks)
+    )
+    return float(min(1.0, old / max(new, 1e-6)))
+
+
+class MouthPainter:
+    """Draw the inside of a mouth into an image of a face."""
+
+    def __init__(
+        self,
+        surface: Int[np.ndarray, "outer 3"],
+        cavity: Int[np.ndarray, "inner 3"],
+        teeth: Int[np.ndarray, "teeth 3"],
+        tongue: Int[np.ndarray, "tongue 3"],
+    ) -> None:
+        self.triangles = np.concatenate([surface, cavity, teeth, tongue]).astype(np.int32)
+        self.first = np.cumsum([len(surface), len(cavity), len(teeth)])
+        self.inner = np.concatenate([cavity, teeth, tongue]).astype(np.int32)
+
+    def paint(
+        self,
+        moved: Float32[np.ndarray, "h w 3"],
+        source: UInt8[np.ndarray, "h w 3"],
+        old: Float32[np.ndarray, "vertex 3"],
+        new: Float32[np.ndarray, "vertex 3"],
+        covered: Bool[np.ndarray, "h w"],
+        showing: float,
+    ) -> Float32[np.ndarray, "h w 3"]:
+        """Return `moved` with the inside of the new mouth over it, as far as the old opening does not serve."""
+        drawn_share = 1.0 - np.clip((showing - KEPT_FROM) / (KEPT_TO - KEPT_FROM), 0.0, 1.0)
+        region = self._opening(new, covered.shape) if drawn_share > 0 else None
+        if region is None:
+            return moved
+        x0, y0, x1, y1 = region
+        part = new - np.float32([x0, y0, 0.0])
+        triangle, _ = rasterize(part, self.triangles, y1 - y0, x1 - x0)
+        kind = np.digitize(triangle, self.first)  # 0 skin, 1 cavity, 2 teeth, 3 tongue
+        hole = (triangle >= self.first[0]) & ~covered[y0:y1, x0:x1]
+        if hole.sum() < 3:
+            return moved
+
+        light = self._skin_light(source, old)
+        albedo = np.stack([CAVITY, CAVITY, TEETH, TONGUE])[kind]
+        colour = _encode(light * albedo * self._shade(part, triangle)[..., None])
+        # Antialias the rim of the lips, then leave what the old mouth showed.
+        alpha = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7) * np.maximum(hole, 0.5) * drawn_share
+        alpha = alpha[..., None]
+        colour = cv2.GaussianBlur(colour, (0, 0), 0.6)
+        moved = moved.copy()
+        moved[y0:y1, x0:x1] = moved[y0:y1, x0:x1] * (1 - alpha) + colour * alpha
+        return moved
+
+    def _opening(self, new: Float32[np.ndarray, "vertex 3"], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+        points = new[np.unique(self.inner), :2]
+        low, high = np.floor(points.min(axis=0)).astype(int) - 2, np.ceil(points.max(axis=0)).astype(int) + 3
+        x0, y0, x1, y1 = max(low[0], 0), max(low[1], 0), min(high[0], size[1]), min(high[1], size[0])
+        return (int(x0), int(y0), int(x1), int(y1)) if x1 - x0 > 2 and y1 - y0 > 2 else None
+
+    def _skin_light(
+        self, source: UInt8[np.ndarray, "h w 3"], old: Float32[np.ndarray, "vertex 3"]
+    ) -> Float32[np.ndarray, " 3"]:
+        """Return the linear brightness of the face around the mouth, with little of its hue (teeth are not skin)."""
+        points = np.rint(old[np.unique(self.inner), :2]).astype(int)
+        centre, spread = points.mean(axis=0), np.ptp(points[:, 0])
+        ys, xs = np.mgrid[-1.0:1.01:0.25, -1.6:1.61:0.2].reshape(2, -1) * spread * 0.5
+        xs = np.clip(np.rint(centre[0] + xs), 0, source.shape[1] - 1).astype(int)
+        ys = np.clip(np.rint(centre[1] + ys), 0, source.shape[0] - 1).astype(int)
+        around = _decode(source[ys, xs].astype(np.float32))
+        bright = np.percentile(around, 70, axis=0)
+        grey = bright.mean()
+        return (0.25 * bright + 0.75 * grey).astype(np.float32)
+
+    def _shade(
+        self, vertices: Float32[np.ndarray, "vertex 3"], triangle: Int[np.ndarray, "h w"]
+    ) -> Float32[np.ndarray, "h w"]:
+        """Return light per pixel: facing normals are bright, what lies deep behind the lips is dark."""
+        normal, _ = vertex_normals(vertices, self.triangles)
+        corners = self.triangles[np.maximum(triangle, 0)]
+        facing = np.clip(normal[corners][..., 2].mean(axis=-1), 0.0, 1.0)
+        depth = vertices[corners][..., 2].mean(axis=-1)
+        front = np.percentile(vertices[np.unique(self.inner), 2], 98)
+        span = max(float(np.ptp(vertices[np.unique(self.inner), 2])), 1e-6)
+        shadow = np.clip(1.0 - 1.6 * (front - depth) / span, 0.12, 1.0)
+        return ((0.35 + 0.65 * facing) * shadow).astype(np.float32)
+
+
+def _decode(srgb: Float32[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"]:
+    return (srgb / np.float32(255.0)) ** np.float32(2.2)
+
+
+def _encode(linear: Float32[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"]:
+    return np.clip(linear, 0.0, 1.0).astype(np.float32) ** np.float32(1 / 2.2) * np.float32(255.0)

@@ -1,0 +1,190 @@
+"""Old and new geometry of a face -> the frame's own pixels, moved.
+
+The renderer that needs no training: every pixel of the result is looked up in the source frame, at the place that the
+same point of the skin had before the expression changed. What the source cannot show (teeth behind lips that were
+closed) is drawn from the head's own mouth, and lit like the face around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, Int, UInt8
+
+from mead_manip.rendering.mouth import MouthPainter, opening_ratio
+from mead_manip.rendering.rasterizer import interpolate, rasterize
+from mead_manip.rendering.relighting import shading_ratio
+
+HIDDEN_BEHIND = 0.04  # of the head's height: skin this far in front of a point hides it
+
+Region = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels of the frame, end exclusive
+
+
+@dataclass(frozen=True)
+class WarpMesh:
+    """The triangles of a head, sorted by the role that they play in a warp."""
+
+    surface: Int[np.ndarray, "outer 3"]  # skin that is seen from outside
+    cavity: Int[np.ndarray, "inner 3"]  # skin of the mouth cavity, behind the lips
+    teeth: Int[np.ndarray, "teeth 3"]
+    tongue: Int[np.ndarray, "tongue 3"]
+
+
+@dataclass(frozen=True)
+class WarpSettings:
+    """How far the change reaches and how strongly it is lit."""
+
+    reach: float = 0.45  # distance over which the motion fades outside the mesh, in inter-ocular distances
+    relight: float = 0.8  # exponent on the shading ratio; 0 leaves the light of the source
+    crease: float = 0.45  # exponent on the area ratio: skin that bunches up gets darker
+
+
+class WarpRenderer:
+    """Redraw a frame with another expression of the same head."""
+
+    def __init__(self, mesh: WarpMesh, settings: WarpSettings | None = None) -> None:
+        self.mesh = mesh
+        self.settings = settings or WarpSettings()
+        self.mouth = MouthPainter(mesh.surface, mesh.cavity, mesh.teeth, mesh.tongue)
+
+    def render(
+        self,
+        frame: UInt8[np.ndarray, "height width 3"],
+        old: Float32[np.ndarray, "vertex 3"],
+        new: Float32[np.ndarray, "vertex 3"],
+        old_landmarks: Float32[np.ndarray, "68 2"],
+        new_landmarks: Float32[np.ndarray, "68 2"],
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        """Return a copy of `frame` in which the head `old` looks like `new`.
+
+        Vertices are (x px, y px, depth px), larger depth is nearer; both landmark sets are those of the mesh. Pixels
+        outside the face region come back bit for bit.
+        """
+        reach = self.settings.reach * interocular(old_landmarks)
+        region = face_region(old, new, self.mesh.surface, reach, frame.shape[:2])
+        if region is None:
+            return frame.copy()
+        x0, y0, x1, y1 = region
+        shift = np.float32([x0, y0, 0.0])
+        old, new = old - shift, new - shift
+        source = frame[y0:y1, x0:x1]
+
+        motion, ratio, covered = surface_motion(old, new, self.mesh.surface, source.shape[:2], self.settings)
+        motion, ratio = fill_and_fade(motion, ratio, covered, reach)
+        moved = look_up(source, motion).astype(np.float32) * ratio[..., None]
+
+        showing = opening_ratio(old_landmarks, new_landmarks)
+        moved = self.mouth.paint(moved, source, old, new, covered, showing)
+
+        # Only what moved or changed its light is written: the rest of the frame stays the very same bytes.
+        touched = (np.abs(motion).max(axis=-1) > 0.01) | (np.abs(ratio - 1.0) > 0.004) | ~covered & inside(covered)
+        result = frame.copy()
+        pixels = np.clip(np.rint(moved), 0, 255).astype(np.uint8)
+        result[y0:y1, x0:x1][touched] = pixels[touched]
+        return result
+
+
+def interocular(landmarks_px: Float32[np.ndarray, "68 2"]) -> float:
+    """Return the distance between the outer eye corners, pixels."""
+    return float(np.linalg.norm(landmarks_px[36] - landmarks_px[45]))
+
+
+def face_region(
+    old: Float32[np.ndarray, "vertex 3"],
+    new: Float32[np.ndarray, "vertex 3"],
+    surface: Int[np.ndarray, "outer 3"],
+    reach: float,
+    frame_size: tuple[int, int],
+) -> Region | None:
+    """Return the rectangle of the frame that the change can touch, or None where nothing moves inside the frame."""
+    used = np.unique(surface)
+    moving = used[np.abs(new[used] - old[used]).max(axis=1) > 0.02]
+    if moving.size == 0:
+        return None
+    points = np.concatenate([old[moving, :2], new[moving, :2]])
+    height, width = frame_size
+    low = np.floor(points.min(axis=0) - reach - 2).astype(int)
+    high = np.ceil(points.max(axis=0) + reach + 3).astype(int)
+    x0, y0 = max(int(low[0]), 0), max(int(low[1]), 0)
+    x1, y1 = min(int(high[0]), width), min(int(high[1]), height)
+    return (x0, y0, x1, y1) if x1 - x0 > 4 and y1 - y0 > 4 else None
+
+
+def surface_motion(
+    old: Float32[np.ndarray, "vertex 3"],
+    new: Float32[np.ndarray, "vertex 3"],
+    surface: Int[np.ndarray, "outer 3"],
+    size: tuple[int, int],
+    settings: WarpSettings,
+) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+    """Return, per pixel of the new image, where the old one had it (as a difference), how its light changed, and
+    whether the new surface covers the pixel with skin that the old image shows."""
+    height, width = size
+    change = np.column_stack([old - new, shading_ratio(old, new, surface, settings.relight, settings.crease), old[:, 2]])
+    visible = rasterize(new, surface, height, width)
+    covered = visible.triangle >= 0
+    spread = interpolate(visible, surface, change)
+    motion, ratio, own_depth = spread[..., :2], spread[..., 3], spread[..., 4]
+
+    # A point that some nearer skin hid in the old image has no pixel there: leave it to its neighbours.
+    before = rasterize(old, surface, height, width)
+    old_depth = interpolate(before, surface, old[:, 2:])[..., 0]
+    old_depth[before.triangle < 0] = -np.inf
+    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
+    nearest = cv2.remap(old_depth, xs + motion[..., 0], ys + motion[..., 1], cv2.INTER_NEAREST, borderValue=-np.inf)
+    hidden = nearest > own_depth + HIDDEN_BEHIND * float(np.ptp(old[np.unique(surface), 1]))
+    return motion, ratio, covered & ~hidden
+
+
+def fill_and_fade(
+    motion: Float32[np.ndarray, "h w 2"],
+    ratio: Float32[np.ndarray, "h w"],
+    covered: Bool[np.ndarray, "h w"],
+    reach: float,
+) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:
+    """Continue the motion into holes (eyes, mouth) and let it die away outside the mesh.
+
+    Holes take a smooth blend of what surrounds them: the eye or the mouth is stretched like a sheet. The light of
+    holes and of the surroundings stays as it was.
+    """
+    known = covered.astype(np.float32)
+    filled = push_pull(motion, known)
+    distance = cv2.distanceTransform((~(covered | inside(covered))).astype(np.uint8), cv2.DIST_L2, 3)
+    fade = np.clip(1.0 - distance / max(reach, 1.0), 0.0, 1.0)
+    fade = fade * fade * (3.0 - 2.0 * fade)
+    border = cv2.GaussianBlur(np.where(covered, ratio, np.float32(1.0)), (0, 0), 1.0)
+    return filled * fade[..., None], np.where(covered, border, np.float32(1.0))
+
+
+def inside(covered: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Return the holes of a mask: uncovered pixels that the border of the image cannot reach."""
+    height, width = covered.shape
+    canvas = np.zeros((height + 2, width + 2), np.uint8)
+    canvas[1:-1, 1:-1] = covered
+    cv2.floodFill(canvas, None, (0, 0), 2)
+    return canvas[1:-1, 1:-1] == 0
+
+
+def push_pull(values: Float32[np.ndarray, "h w c"], weight: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w c"]:
+    """Fill unknown pixels from known ones at growing scales (Gortler et al. 1996, the Lumigraph, section 3.4)."""
+    levels = [(values * weight[..., None], weight)]
+    while min(levels[-1][1].shape) > 4:
+        total, known = levels[-1]
+        total, known = cv2.pyrDown(total), cv2.pyrDown(known)
+        scale = np.where(known > 1e-6, np.minimum(1.0, 2.0 * known) / np.maximum(known, 1e-6), 0.0).astype(np.float32)
+        levels.append((total * scale[..., None], known * scale))
+    total, known = levels.pop()
+    filled = total / np.maximum(known, 1e-6)[..., None]
+    while levels:
+        total, known = levels.pop()
+        coarse = cv2.pyrUp(filled, dstsize=known.shape[::-1])
+        filled = total + coarse * (1.0 - np.minimum(known, 1.0))[..., None]
+    return filled
+
+
+def look_up(source: UInt8[np.ndarray, "h w 3"], motion: Float32[np.ndarray, "h w 2"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Return the source image sampled at every pixel's position plus its motion (bicubic)."""
+    ys, xs = np.mgrid[0 : source.shape[0], 0 : source.shape[1]].astype(np.float32)
+    return cv2.remap(source, xs + motion[..., 0], ys + motion[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

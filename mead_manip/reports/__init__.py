@@ -1,0 +1,1 @@
+"""HTML and picture reports: what a person looks at after a run."""

@@ -1,0 +1,132 @@
+"""Reconstruction -> the same person with other coefficients, and from both the new pixels of a frame.
+
+What `edit` and whatever else shows edited faces share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, UInt8
+
+from mead_manip.artifacts import assets, store
+from mead_manip.artifacts.schemas import FaceTrack, HeadAsset, ManipulatorWeights, Reconstruction
+from mead_manip.errors import UsageError
+from mead_manip.models.face_model import HeadModel, head_model_from, project
+from mead_manip.models.manipulation import coefs_of, manipulate, with_coefs
+from mead_manip.models.manipulator import Manipulator
+from mead_manip.rendering.alignment import residual_offsets
+from mead_manip.rendering.warp import WarpMesh, WarpRenderer
+
+FADE_FRAMES = 6  # an edit comes and goes over this many frames where a face enters or leaves
+CHUNK = 32  # frames whose geometry is computed at once
+
+
+def changed_reconstruction(
+    weights: ManipulatorWeights, before: Reconstruction, emotion: str, *, intensity: float, seed: int
+) -> Reconstruction:
+    """Return the clip with jaw opening and expression of another emotion; all else stays, as do frames without a face.
+
+    Raises UsageError where the weights were trained on other coefficients than the clip has.
+    """
+    nets = manipulator_from(weights)
+    known = tuple(json.loads(weights.facts)["coef_names"])
+    if known != ("jaw_pose_x", *before.coef_names):
+        raise UsageError(
+            f"the manipulator knows {len(known)} coefficients of another face model",
+            expected=f"those of {before.face_model}",
+            remedy="train it on clips that were reconstructed with the same --backend",
+        )
+    source = coefs_of(before.jaw_pose, before.expression)
+    target = manipulate(nets, source, emotion=emotion, intensity=intensity, seed=seed)
+    share = presence(before.visible)[:, None]
+    jaw_pose, expression = with_coefs(before.jaw_pose, (source + share * (target - source)).astype(np.float32))
+    return dataclasses.replace(before, jaw_pose=jaw_pose.astype(np.float32), expression=expression.astype(np.float32))
+
+
+def manipulator_from(weights: ManipulatorWeights) -> Manipulator:
+    """Build the networks that a training run has published."""
+    return Manipulator.from_arrays(weights.parameters, weights.config)
+
+
+def presence(visible: Bool[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
+    """Return how much of an edit each frame gets: 0 without a face, rising to 1 within `FADE_FRAMES` of one."""
+    padded = np.concatenate([[True], visible, [True]])  # a clip that starts or ends on a face does not fade there
+    away = np.flatnonzero(~padded)
+    if away.size == 0:
+        return np.ones(len(visible), np.float32)
+    distance = np.abs(np.arange(1, len(visible) + 1)[:, None] - away[None, :]).min(axis=1)
+    ramp = np.clip(distance / FADE_FRAMES, 0.0, 1.0)
+    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+
+
+class FaceRetargeter:
+    """Turn the frames of a clip into those of the same head with other coefficients."""
+
+    def __init__(self, before: Reconstruction, after: Reconstruction, track: FaceTrack) -> None:
+        self.before, self.after, self.track = before, after, track
+        asset = assets.load_asset(HeadAsset, "head.h5")
+        self.model = head_model_from(asset)
+        self.renderer = WarpRenderer(warp_mesh(self.model, asset))
+        self._chunk = -1
+        self._old: Geometry | None = None
+        self._new: Geometry | None = None
+
+    def __call__(self, index: int, frame: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
+        """Return frame `index` with the new expression; a frame without a face comes back as it is."""
+        if not self.track.visible[index]:
+            return frame
+        if index // CHUNK != self._chunk:
+            self._chunk = index // CHUNK
+            rows = slice(self._chunk * CHUNK, (self._chunk + 1) * CHUNK)
+            self._old, self._new = geometry(self.model, self.before, rows), geometry(self.model, self.after, rows)
+        assert self._old is not None and self._new is not None
+        row = index % CHUNK
+        old, new = self._old.vertices_px[row].copy(), self._new.vertices_px[row].copy()
+        landmarks, detected = self._old.landmarks_px[row], self.track.landmarks_px[index]
+        offsets = residual_offsets(old, landmarks, detected)
+        old[:, :2] += offsets
+        new[:, :2] += offsets
+        return self.renderer.render(frame, old, new, landmarks, self._new.landmarks_px[row])
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A run of frames as seen by the camera."""
+
+    vertices_px: Float32[np.ndarray, "frame vertex 3"]  # x px, y px, depth px (larger is nearer)
+    landmarks_px: Float32[np.ndarray, "frame 68 2"]
+
+
+@torch.no_grad()
+def geometry(model: HeadModel, clip: Reconstruction, rows: slice) -> Geometry:
+    """Return vertices and landmarks of some frames in pixels of the frame."""
+    head_pose = torch.from_numpy(clip.head_pose[rows])
+    vertices = model(
+        torch.from_numpy(clip.identity)[None],
+        torch.from_numpy(clip.expression[rows]),
+        torch.from_numpy(clip.jaw_pose[rows]),
+        torch.from_numpy(clip.eyelids[rows]),
+        torch.from_numpy(clip.gaze[rows]),
+        head_pose,
+    )
+    camera = torch.from_numpy(clip.camera[rows])
+    landmarks = project(model.landmarks(vertices, head_pose), camera)
+    depth = vertices[..., 2:] * camera[:, None, :1]
+    pixels = torch.cat([project(vertices, camera), depth], dim=-1)
+    return Geometry(pixels.numpy(), landmarks.numpy())
+
+
+def warp_mesh(model: HeadModel, asset: HeadAsset) -> WarpMesh:
+    """Sort the head's triangles by what a warp does with them."""
+    triangles, part = np.asarray(asset.triangles), np.asarray(asset.triangle_part)
+
+    def named(*names: str) -> np.ndarray:
+        wanted = [asset.part_names.index(name) for name in names]
+        return np.ascontiguousarray(triangles[np.isin(part, wanted)].astype(np.int32))
+
+    return WarpMesh(named("skin"), named("mouth"), named("teeth_upper", "teeth_lower"), named("tongue"))
