@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 from numba import njit
 
-from .rasterizer import SUBPIXELS, drawable, snap, walk
+from .rasterizer import drawable, snap, walk
 from .shading import AMBIENT, GAIN, GLOSS, OCCLUSION, SHADOW, SHARPNESS, TEXTURE, WRAP, Lights, half_vectors, sharp
 
 BIAS = 5  # column of a strand material row that `shading` uses for wrap: here the depth bias towards the viewer, dm
@@ -89,7 +89,7 @@ def _light_vertices(
     faces: np.ndarray, material: np.ndarray, materials: np.ndarray, directions: np.ndarray, halves: np.ndarray,
     colours: np.ndarray, normals: np.ndarray, vertex_light: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
-    """Light on each vertex: diffuse rgb and shine rgb. Strands are lit from both sides, facing the viewer."""
+    """Light on each vertex: diffuse rgb and shine rgb."""
     lit = np.zeros((normals.shape[0], 6), np.float32)
     row_of = np.full(normals.shape[0], -1, np.int32)
     for face in range(faces.shape[0]):
@@ -99,8 +99,7 @@ def _light_vertices(
         if row_of[vertex] < 0:
             continue
         row = materials[row_of[vertex]]
-        side = np.float32(1.0) if normals[vertex, 2] >= 0.0 else np.float32(-1.0)
-        nx, ny, nz = side * normals[vertex, 0], side * normals[vertex, 1], side * normals[vertex, 2]
+        nx, ny, nz = normals[vertex, 0], normals[vertex, 1], normals[vertex, 2]
         for k in range(3):
             lit[vertex, k] = vertex_light[vertex, AMBIENT + k]
         for light in range(directions.shape[0]):

@@ -71,7 +71,7 @@ def random_look(rng: np.random.Generator, *, studio: bool = False, skin: str | N
     directions, colours, ambient = _studio_light(rng) if studio else _wild_light(rng)
     hair_colour = _hair_colour(rng, skin, studio)
     hair = _hair_style(rng, skin, studio)
-    tone = rng.normal(0, 0.05 if studio else 0.09, 3) + rng.normal(0, 0.06 if studio else 0.16)
+    tone = rng.normal(0, 0.03 if studio else 0.05, 3) + rng.normal(0, 0.06 if studio else 0.16)
     brow_colour = hair_colour * rng.uniform(0.45, 0.9) if rng.uniform() < 0.85 else _hair_colour(rng, skin, studio)
     return Look(
         skin=skin,
@@ -79,9 +79,9 @@ def random_look(rng: np.random.Generator, *, studio: bool = False, skin: str | N
         skin_detail=float(rng.uniform(0.2, 0.45)),
         skin_gloss=float(rng.uniform(0.02, 0.05) if studio else rng.uniform(0.0, 0.1)),
         eyes=str(rng.choice(DARK_EYES if _dark_eyed(rng, skin) else EYES)),
-        eye_gain=float(rng.uniform(0.75, 1.05)),
+        eye_gain=float(rng.uniform(0.6, 0.9)),
         brow=str(rng.choice(BROWS)),
-        brow_colour=np.clip(brow_colour, 0.008, 0.4).astype(np.float32),
+        brow_colour=np.clip(brow_colour, 0.008, 0.06 if "african" in skin else 0.2).astype(np.float32),
         brow_density=float(rng.uniform(0.8, 1.2) if studio else rng.uniform(0.35, 1.4)),
         lash=str(rng.choice(LASHES)),
         lash_density=float(rng.uniform(0.4, 0.8) if skin.endswith("_female") else rng.uniform(0.15, 0.5)),
@@ -93,7 +93,7 @@ def random_look(rng: np.random.Generator, *, studio: bool = False, skin: str | N
         ambient=ambient,
         shadow=float(rng.uniform(0.5, 0.8) if studio else rng.uniform(0.2, 1.0)),
         exposure=float(np.exp(rng.normal(0, 0.06 if studio else 0.28))),
-        white_balance=np.exp(rng.normal(0, 0.02 if studio else 0.08, 3)).astype(np.float32),
+        white_balance=np.exp(rng.normal(0, 0.02 if studio else 0.05, 3)).astype(np.float32),
         background="studio" if studio else str(rng.choice(list(KINDS))),
         background_seed=int(rng.integers(2**31)),
     )
@@ -122,11 +122,11 @@ def _wild_light(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.nd
     n = int(rng.integers(1, 4))
     directions = [_direction(rng.normal(0, 0.8), rng.normal(0.4, 0.5))]
     directions += [_direction(rng.uniform(-2.4, 2.4), rng.normal(0.2, 0.6)) for _ in range(n - 1)]
-    tint = np.exp(rng.normal(0, 0.12, (n, 3)))
+    tint = np.exp(rng.normal(0, 0.08, (n, 3)))
     strength = np.concatenate([[rng.uniform(0.1, 1.1)], rng.uniform(0.0, 0.7, n - 1)])
     ambient = np.zeros((9, 3), np.float32)
-    ambient[0] = rng.uniform(0.18, 0.6) * np.exp(rng.normal(0, 0.07, 3))
-    ambient[1:4] = ambient[0] * rng.normal(0, 0.22, (3, 1)) * np.exp(rng.normal(0, 0.2, (3, 3)))
+    ambient[0] = rng.uniform(0.18, 0.6) * np.exp(rng.normal(0, 0.05, 3))
+    ambient[1:4] = ambient[0] * rng.normal(0, 0.22, (3, 1)) * np.exp(rng.normal(0, 0.1, (3, 3)))
     ambient[4:] = ambient[0] * rng.normal(0, 0.06, (5, 1))
     return np.stack(directions), (strength[:, None] * tint).astype(np.float32), ambient
 
@@ -142,7 +142,7 @@ def _hair_colour(rng: np.random.Generator, skin: str, studio: bool) -> Rgb:
     else:
         odds = [0.5, 0.32, 0.1, 0.03, 0.0, 0.0, 0.05, 0.0]
     colour = np.array(HAIR_COLOURS[str(rng.choice(names, p=odds))], np.float32)
-    return (colour * np.exp(rng.normal(0, 0.12, 3) + rng.normal(0, 0.15))).astype(np.float32)
+    return (colour * np.exp(rng.normal(0, 0.04, 3) + rng.normal(0, 0.15))).astype(np.float32)
 
 
 def _hair_style(rng: np.random.Generator, skin: str, studio: bool) -> str:

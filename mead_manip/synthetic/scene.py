@@ -7,23 +7,24 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int32, UInt8
 
-from ..artifacts.schemas import HeadAsset
-from ..models.face_model import HeadModel
 from mead_manip.rendering import light, shading
-from ..rendering.camera import to_screen, with_perspective
-from ..rendering.conditioning import add_normals
-from ..rendering.creases import compression, rest_frames
-from ..rendering.rasterizer import draw_depth, empty_buffers
-from ..rendering.transparency import BIAS, Strands, blend_strands
 from mead_manip.synthetic.backgrounds import background
 from mead_manip.synthetic.bust import find_skirt
 from mead_manip.synthetic.looks import Look
 from mead_manip.synthetic.materials import GREY_MEAN, Textures
 
+from ..artifacts.schemas import HeadAsset
+from ..models.face_model import HeadModel
+from ..rendering.camera import to_screen, with_perspective
+from ..rendering.conditioning import add_normals
+from ..rendering.creases import compression, rest_frames
+from ..rendering.rasterizer import draw_depth, empty_buffers
+from ..rendering.transparency import Strands, blend_strands
+
 SKIN, MOUTH, EYE, TOOTH, TONGUE, CLOTH = range(6)
 MATERIAL_OF_PART = {
     "skin": SKIN, "mouth": MOUTH, "socket": MOUTH, "eye_left": EYE, "eye_right": EYE,
-    "teeth_upper": TOOTH, "teeth_lower": TOOTH, "tongue": TONGUE,
+    "teeth_upper": TOOTH, "teeth_lower": TOOTH, "tongue": TONGUE, "lash_guide": SKIN,
 }  # fmt: skip
 OCCLUDERS = ("skin", "mouth", "socket", "eye_left", "eye_right")
 REACH_DM = 2.0  # around the head's origin: what shadow maps cover
@@ -62,6 +63,18 @@ class SceneKit:
         self.occluders = np.ascontiguousarray(triangles[occludes])
         self.skin_faces = np.ascontiguousarray(triangles[is_skin])
         self.garment = np.concatenate([asset.neckline, np.ones(len(self.skirt.rim))]).astype(np.float32)
+
+    def attachment(
+        self,
+        name: str,
+        vertices: Float32[np.ndarray, "vertex xyz=3"],
+        neutral: Float32[np.ndarray, "vertex xyz=3"],
+        head_pose: Float[np.ndarray, " axis_angle=3"],
+    ) -> Float32[np.ndarray, "hung xyz=3"]:
+        """Place one brow, lash or hair style on a posed head."""
+        posed, rest = torch.from_numpy(vertices)[None], torch.from_numpy(neutral)[None]
+        pose = torch.as_tensor(np.asarray(head_pose, np.float32))[None]
+        return self.model.attachment(name, posed, rest, pose)[0].numpy()
 
 
 class Scene:
@@ -109,7 +122,8 @@ class Scene:
         vertices = np.ascontiguousarray(vertices, np.float32)
         strand_vertices = self._strand_vertices(vertices, head_pose)
         whole = np.concatenate([vertices, self.kit.skirt.lower(vertices)])
-        normals, strand_normals = _normals(whole, self.kit.faces), _normals(strand_vertices, self._strands.faces)
+        normals = _normals(whole, self.kit.faces)
+        strand_normals = _rounded(strand_vertices, _normals(strand_vertices, self._strands.faces))
         vertex_light = self._vertex_light(whole, vertices, normals)
 
         fine = supersampled(camera, supersample)
@@ -118,8 +132,11 @@ class Scene:
         strand_screen = to_screen(with_perspective(strand_vertices, perspective), fine)
         triangle, depth = empty_buffers(rows, columns)
         draw_depth(screen, self.kit.faces, True, 0, triangle, depth)
+        contact = shading.contact_light(depth, float(fine[0]))
         image = self._background(rows, columns).copy()
-        shading.shade(self.surface, self.lights, screen, normals, vertex_light, self.look.garment, triangle, image)
+        shading.shade(
+            self.surface, self.lights, screen, normals, vertex_light, self.look.garment, triangle, contact, image
+        )
         hidden = np.zeros((rows, columns), np.float32)
         strands = self._strands_at(float(fine[0]))
         strand_light = self._light_of_strands(strand_normals)
@@ -170,12 +187,9 @@ class Scene:
     def _strand_vertices(
         self, vertices: Float32[np.ndarray, "vertex xyz=3"], head_pose: Float[np.ndarray, " axis_angle=3"]
     ) -> Float32[np.ndarray, "strand xyz=3"]:
-        posed = torch.from_numpy(vertices)[None]
-        rest = torch.from_numpy(self.neutral)[None]
-        pose = torch.as_tensor(np.asarray(head_pose, np.float32))[None]
         names = _attachments(self.look)
-        pieces = [self.kit.model.attachment(name, posed, rest, pose)[0].numpy() for name in names]
-        return np.concatenate([np.zeros((0, 3), np.float32), *pieces]).astype(np.float32)
+        pieces = [self.kit.attachment(name, vertices, self.neutral, head_pose) for name in names]
+        return np.concatenate([np.zeros((0, 3), np.float32), *pieces])
 
     def _rest_light_of_strands(self) -> Float32[np.ndarray, " strand"]:
         """How much ambient light reaches each strand vertex through the hair around it, once per scene."""
@@ -192,9 +206,8 @@ class Scene:
     def _light_of_strands(
         self, normals: Float32[np.ndarray, "strand xyz=3"]
     ) -> Float32[np.ndarray, "strand channel=7"]:
-        facing = normals * np.where(normals[:, 2:] < 0, -1, 1).astype(np.float32)
         columns = np.zeros((len(normals), shading.N_VERTEX_CHANNELS), np.float32)
-        ambient = np.maximum(light.harmonics(facing) @ self.look.ambient, 0.02)
+        ambient = np.maximum(light.harmonics(normals) @ self.look.ambient, 0.02)
         columns[:, :3] = ambient * self._strand_light[:, None]
         columns[:, shading.SHADOW] = self._strand_light
         columns[:, shading.OCCLUSION] = self._strand_light
@@ -246,6 +259,16 @@ def _normals(
     return normals
 
 
+def _rounded(
+    vertices: Float32[np.ndarray, "vertex xyz=3"], normals: Float32[np.ndarray, "vertex xyz=3"]
+) -> Float32[np.ndarray, "vertex xyz=3"]:
+    """Turn the normals of loose strips towards the outside of the head: hair is lit as a volume, not strip by strip."""
+    outward = vertices / np.maximum(np.linalg.norm(vertices, axis=1, keepdims=True), 1e-6)
+    side = np.where((normals * outward).sum(1, keepdims=True) < 0, -1.0, 1.0)
+    mixed = 1.2 * outward + side * normals
+    return (mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-6)).astype(np.float32)
+
+
 def _spread(direction: Float32[np.ndarray, " xyz=3"], angle: float) -> Float32[np.ndarray, "ray=4 xyz=3"]:
     """Four rays around a direction: an area light."""
     side = np.cross(direction, [0.0, 1.0, 0.0] if abs(direction[1]) < 0.9 else [1.0, 0.0, 0.0])
@@ -259,10 +282,10 @@ def _materials(look: Look) -> Float32[np.ndarray, "material channel=9"]:
     """Rows: gain rgb, gloss, sharpness, wrap rgb (light that bleeds round into the shade), texture."""
     wet = np.float32([look.eye_gain] * 3)
     rows = [
-        [*look.skin_gain, look.skin_gloss, 14.0, 0.32, 0.18, 0.14, 0],
+        [*look.skin_gain, look.skin_gloss, 22.0, 0.32, 0.18, 0.14, 0],
         [0.75, 0.45, 0.42, 0.05, 20.0, 0.3, 0.2, 0.2, 0],
-        [*wet, 0.5, 160.0, 0.25, 0.25, 0.25, 1],
-        [0.8, 0.78, 0.74, 0.1, 40.0, 0.3, 0.25, 0.25, 2],
+        [*wet, 0.8, 500.0, 0.25, 0.25, 0.25, 1],
+        [1.05, 1.0, 0.92, 0.12, 30.0, 0.3, 0.25, 0.25, 2],
         [0.75, 0.6, 0.6, 0.06, 25.0, 0.35, 0.2, 0.2, 3],
         [*look.garment, 0.0, 10.0, 0.2, 0.2, 0.2, 0],
     ]
@@ -281,10 +304,11 @@ def _strand_textures(look: Look) -> list[tuple[str, bool]]:
 def _strands(kit: SceneKit, look: Look) -> tuple[Strands, list[float]]:
     """Join the look's attachments into one list of triangles; also give each one's texels per dm."""
     faces, uvs, uv_faces, material, density = [], [], [], [], []
+    template = np.asarray(kit.asset.template, np.float32)
     n_vertices = n_uvs = 0
     for row, name in enumerate(_attachments(look)):
         piece = kit.asset.attachment(name)
-        rest = kit.model.attachment_template(name)
+        rest = kit.attachment(name, template, template, np.zeros(3, np.float32))
         faces.append(piece.triangles + n_vertices)
         uvs.append(piece.uvs)
         uv_faces.append(piece.uv_triangles + n_uvs)
