@@ -81,9 +81,8 @@ class ZeroShotScorer(EmotionScorer, Protocol):
     pretrained: str
     precision: str
 
-    @property
     def logit_scale(self) -> float:
-        """Factor from cosine to logit, as trained."""
+        """Give the factor from cosine to logit, as trained. (No property: protocol checks read those, this loads.)"""
 
     def check(self) -> None:
         """Refuse an unknown model by name, without loading weights."""

@@ -52,7 +52,6 @@ class OpenClipScorer:
         """Load the weights, once."""
         return openclip_source.load(self.source, torch.device(self._device))
 
-    @property
     def logit_scale(self) -> float:
         """Give the factor that turns cosines into logits, as trained (CLIP stores its logarithm)."""
         return float(self.clip.network.logit_scale.detach().double().exp())
@@ -71,4 +70,4 @@ class OpenClipScorer:
 
     def probabilities(self, images: Sequence[np.ndarray]) -> Float32[np.ndarray, "image emotion"]:
         """Give the probability of every prompt for every crop; each row sums to one."""
-        return zero_shot_probabilities(self.image_features(images), self.prompt_features(), self.logit_scale)
+        return zero_shot_probabilities(self.image_features(images), self.prompt_features(), self.logit_scale())

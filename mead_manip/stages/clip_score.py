@@ -215,7 +215,7 @@ class _Work:
         path = self.workspace.path(PROMPTS, name)
         if self.force or store.check(path, PromptFeatures, provenance).kind is not store.FRESH:
             features = self.scorer.prompt_features(self.prompts)
-            store.save(PromptFeatures(features, self.prompts, self.scorer.logit_scale), path, provenance)
+            store.save(PromptFeatures(features, self.prompts, self.scorer.logit_scale()), path, provenance)
         return store.load(PromptFeatures, path)
 
     # ---- identities ------------------------------------------------------------------------------------------------

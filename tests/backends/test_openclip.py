@@ -55,7 +55,7 @@ def test_probabilities_equal_open_clips_own(folder, crops):
     scorer = OpenClipScorer(f"local-dir:{folder}")
     expected = own_probabilities(f"local-dir:{folder}", None, crops, scorer.prompts)
     np.testing.assert_allclose(scorer.probabilities(crops), expected, atol=1e-6)
-    assert scorer.logit_scale == pytest.approx(1 / 0.07, rel=1e-5)
+    assert scorer.logit_scale() == pytest.approx(1 / 0.07, rel=1e-5)
 
 
 def test_batching_does_not_change_features(folder, crops):

@@ -37,57 +37,38 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    """Four labelled clips and a video without a label."""
-    from mead_manip.artifacts.workspace import Workspace
-
-    workspace = Workspace(tmp_path)
-    for seed, (clip_id, emotion) in enumerate(
-        [
-            ("M003_happy_1", "happy"),
-            ("M003_happy_2", "happy"),
-            ("M003_sad_1", "sad"),
-            ("W009_fear_1", "fear"),
-            ("video", ""),
-        ]
-    ):
-        publish(workspace, clip_id, emotion, seed)
-    return workspace
-
-
-def publish(workspace, clip_id, emotion, seed=0, visible=None):
+def publish(make_track):
+    """Give a function that publishes the FaceTrack of a clip with random crops."""
     from mead_manip.artifacts import store
     from mead_manip.artifacts.provenance import Provenance
     from mead_manip.artifacts.schemas import FaceTrack
     from mead_manip.media import images
 
-    rng = np.random.default_rng(seed)
-    visible = np.ones(N_FRAMES, bool) if visible is None else visible
-    crops = [images.encode(rng.integers(0, 255, (256, 256, 3), dtype=np.uint8)) if seen else b"" for seen in visible]
-    faces = images.EncodedFrames.pack(crops)
-    track = FaceTrack(
-        faces.data,
-        faces.offsets,
-        np.zeros((N_FRAMES, 68, 2), np.float32),
-        np.zeros((N_FRAMES, 4), np.float32),
-        np.zeros((N_FRAMES, 2, 3), np.float32),
-        visible,
-        np.ones(N_FRAMES, np.float32),
-        fps_num=30,
-        fps_den=1,
-        width=384,
-        height=384,
-        source=clip_id,
-        source_digest=str(seed),
-        actor=clip_id[:4],
-        emotion=emotion,
-        view="front",
-        level=3 if emotion else 0,
-        sentence=1,
-        landmark_backend="test",
-    )
-    provenance = Provenance(FaceTrack.schema_id(), "preprocess", 1, {"clip": clip_id, "seed": seed})
-    store.save(track, workspace.path("preprocess", clip_id), provenance)
+    def publish(workspace, clip_id, emotion, seed=0, visible=None):
+        rng = np.random.default_rng(seed)
+        visible = np.ones(N_FRAMES, bool) if visible is None else visible
+        crops = [
+            images.encode(rng.integers(0, 255, (256, 256, 3), dtype=np.uint8)) if seen else b"" for seen in visible
+        ]
+        faces = images.EncodedFrames.pack(crops)
+        labels = {"actor": clip_id[:4], "emotion": emotion, "level": 3 if emotion else 0}
+        track = make_track(N_FRAMES, face_bytes=faces.data, face_offsets=faces.offsets, visible=visible, **labels)
+        provenance = Provenance(FaceTrack.schema_id(), "preprocess", 1, {"clip": clip_id, "seed": seed})
+        store.save(track, workspace.path("preprocess", clip_id), provenance)
+
+    return publish
+
+
+@pytest.fixture
+def workspace(tmp_path, publish):
+    """Four labelled clips and a video without a label."""
+    from mead_manip.artifacts.workspace import Workspace
+
+    workspace = Workspace(tmp_path)
+    clips = {"M003_happy_1": "happy", "M003_happy_2": "happy", "M003_sad_1": "sad", "W009_fear_1": "fear", "video": ""}
+    for seed, (clip_id, emotion) in enumerate(clips.items()):
+        publish(workspace, clip_id, emotion, seed)
+    return workspace
 
 
 def score(workspace, weights, progress=None, *, device="cpu", **settings):
@@ -150,7 +131,7 @@ def test_clips_without_a_label_are_skipped_and_counted(workspace, weights):
     assert workspace.clips("clip-score") == ["M003_happy_1", "M003_happy_2", "M003_sad_1", "W009_fear_1"]
 
 
-def test_batching_over_clips_gives_what_one_clip_alone_gives(workspace, weights, tmp_path):
+def test_batching_over_clips_gives_what_one_clip_alone_gives(workspace, weights, tmp_path, publish):
     from mead_manip.artifacts.workspace import Workspace
 
     score(workspace, weights)
@@ -196,7 +177,7 @@ def test_force_embeds_again(workspace, weights):
     assert workspace.path("clip-features", "M003_sad_1").stat().st_mtime_ns > stamp
 
 
-def test_a_new_track_or_frame_count_is_scored_again(workspace, weights):
+def test_a_new_track_or_frame_count_is_scored_again(workspace, weights, publish):
     score(workspace, weights)
     publish(workspace, "M003_sad_1", "sad", seed=77)
     assert score(workspace, weights).done == ["M003_sad_1"]
@@ -204,7 +185,7 @@ def test_a_new_track_or_frame_count_is_scored_again(workspace, weights):
     assert len(read(workspace, "M003_sad_1").frame_index) == 3
 
 
-def test_contempt_makes_it_eight_classes(workspace, weights):
+def test_contempt_makes_it_eight_classes(workspace, weights, publish):
     from mead_manip.emotions import EMOTIONS
 
     publish(workspace, "M003_contempt_1", "contempt", seed=9)
@@ -220,7 +201,7 @@ def test_a_broken_track_fails_alone(workspace, weights):
     assert "empty (0 bytes)" in summary.failures["M003_happy_1"]
 
 
-def test_a_clip_without_a_face_fails_alone(workspace, weights):
+def test_a_clip_without_a_face_fails_alone(workspace, weights, publish):
     publish(workspace, "M003_happy_2", "happy", visible=np.zeros(N_FRAMES, bool))
     summary = score(workspace, weights)
     assert len(summary.done) == 3
@@ -236,7 +217,7 @@ def test_dry_run_writes_nothing_and_checks_the_name(workspace, weights):
         score(workspace, weights, dry_run=True, model="ViT-L14", pretrained="openai")
 
 
-def test_nothing_to_score_says_which_command_to_run(tmp_path, weights):
+def test_nothing_to_score_says_which_command_to_run(tmp_path, weights, publish):
     from mead_manip.artifacts.workspace import Workspace
     from mead_manip.errors import InputMissing, UsageError
 
