@@ -70,15 +70,15 @@ def opened(schema: type[Artifact], path: Path) -> "Iterator[reading.Opened]":
         yield reading.Opened(file, {spec.name: spec for spec in specs(schema)}, path)
 
 
-def read_provenance(path: Path) -> Provenance:
-    """Read what an artifact of any schema was made from."""
-    with _open(None, path) as file, reading.naming(path):
+def read_provenance(path: Path, schema: type[Artifact] | None = None) -> Provenance:
+    """Read what an artifact, of any schema where none is given, was made from."""
+    with _open(schema, path) as file, reading.naming(path):
         return _provenance(file)
 
 
-def read_key(path: Path) -> str:
+def read_key(path: Path, schema: type[Artifact] | None = None) -> str:
     """Give the key of a published artifact: what names it as an input."""
-    return read_provenance(path).key
+    return read_provenance(path, schema).key
 
 
 def check(path: Path, schema: type[Artifact], provenance: Provenance) -> State:

@@ -40,5 +40,7 @@ def load(kind: str, name: str, **options: Any) -> Any:
         module = importlib.import_module(module_name)
         return getattr(module, class_name)(**options)
     except ImportError as error:
+        if (error.name or "").startswith("mead_manip"):
+            raise  # a mistake of ours, no missing package
         remedy = f"pip install 'mead-manip[{extra}]'" if extra else "reinstall mead-manip"
         raise BackendUnavailable(f"{kind} backend {name!r} cannot be imported ({error})", remedy=remedy) from error

@@ -57,6 +57,7 @@ def make_missing(
     common: Common,
     *,
     needed_by: str,
+    force: bool = False,
     dry_run: bool = False,
     progress: Progress,
     **settings: Any,
@@ -67,16 +68,23 @@ def make_missing(
         return None
     progress.say(f"{needed_by}: {stage} is missing for {len(reasons)} clip(s): making it first")
     settings["clips"] = ",".join(sorted(reasons))
-    return make(stage, workspace, common, dry_run=dry_run, progress=progress, **settings)
+    return make(stage, workspace, common, force=force, dry_run=dry_run, progress=progress, **settings)
 
 
 def make(
-    stage: str, workspace: Workspace, common: Common, *, dry_run: bool = False, progress: Progress, **settings: Any
+    stage: str,
+    workspace: Workspace,
+    common: Common,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress,
+    **settings: Any,
 ) -> Summary:
     """Run a stage as its command would, `settings` standing for its flags. Raises if it gave nothing at all."""
     config: Any = resolve(SECTIONS[stage], settings).config
     module = importlib.import_module(STAGES[stage].module)
-    summary: Summary = module.run(workspace, config, common, dry_run=dry_run, progress=progress)
+    summary: Summary = module.run(workspace, config, common, force=force, dry_run=dry_run, progress=progress)
     if summary.failures and not summary.clips:
         clip_id, reason = next(iter(summary.failures.items()))
         raise MeadManipError(f"{stage}: {clip_id}: {reason}")
