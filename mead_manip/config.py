@@ -149,6 +149,11 @@ class DemoConfig:
     """Nothing -> figure1.png, angry.mp4 and a summary page."""
 
     directory: str = execution("./demo", "Folder for the demo's data set, workspace and results.", flags=("-o",))
+    actors: int = setting(4, "Synthetic people to learn from.", minimum=2)
+    clips: int = setting(2, "Clips per person and emotion.", minimum=1)
+    size: int = setting(256, "Width and height of a frame in pixels.", minimum=64)
+    seconds: float = setting(1.6, "Length of a clip.", minimum=0.5)
+    outliers: float = setting(0.25, "Share of clips that do not show what their label says.", minimum=0, maximum=1)
 
 
 SECTIONS: dict[str, type] = {

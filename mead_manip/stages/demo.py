@@ -47,7 +47,7 @@ def run(
     size = {"size": config.size, "emotions": EMOTIONS, "levels": "3"}
     road.step("synth", str(tree), directory=str(tree), actors=config.actors, clips=config.clips,
               outliers=config.outliers, seed=common.seed, seconds=config.seconds, **size)  # fmt: skip
-    road.step("synth", str(held_out), directory=str(held_out), actors=1, clips=1, seed=common.seed + 1000,
+    road.step("synth", str(held_out), directory=str(held_out), actors=2, clips=2, seed=common.seed + 1000,
               seconds=config.seconds + 1, **{**size, "emotions": "neutral"})  # fmt: skip
     road.step("preprocess", str(tree), path=str(tree), landmarks="builtin", workers=2)
     road.step("reconstruct3d")
@@ -58,7 +58,12 @@ def run(
         summary.planned = {step.command: "to do" for step in road.steps}
         return summary
 
-    (video,) = sorted(held_out.glob("**/*.mp4"))
+    # As single videos: what is preprocessed without labels never joins the training set.
+    videos = sorted(held_out.glob("**/*.mp4"))
+    for stranger in videos:
+        road.step("preprocess", str(stranger), path=str(stranger), landmarks="builtin")
+    road.step("reconstruct3d")
+    video = videos[0]
     for weighting in RUNS.values():
         for emotion in TARGETS:
             road.step("edit", str(video), video=str(video), to=emotion, run=weighting, landmarks="builtin",
