@@ -1,0 +1,87 @@
+"""Reconstructor "fit": the built-in head fitted to the landmarks of a whole clip, offline, on any CPU."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from mead_manip.artifacts.assets import asset_digest
+from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
+from mead_manip.errors import NoFaceError
+from mead_manip.models.beliefs import default_trust, priors_for
+from mead_manip.models.face_model import load_head
+from mead_manip.models.fitting import Effort, Fit, fit_clip
+from mead_manip.models.observation import Observation, Picture, observe
+from mead_manip.models.point_head import PointHead, point_head, select
+
+VERSION = 1  # raised by hand when the same landmarks give other coefficients
+HEAD = "head.h5"
+
+
+class FittingReconstructor:
+    """Fit identity, expression, jaw, eyelids, pose and camera; `smoothing` scales how slowly a face may move."""
+
+    name = "fit"
+
+    def __init__(self, smoothing: float = 1.0) -> None:
+        self.smoothing = smoothing
+
+    @property
+    def digest(self) -> str:
+        """Name the solver's version and the head's content."""
+        return f"{self.name}@{VERSION}-{asset_digest(HEAD)[:16]}"
+
+    def reconstruct(self, track: FaceTrack) -> Reconstruction:
+        """Fit a whole clip at once; frames without a face are bridged."""
+        if not track.visible.any():
+            raise NoFaceError(f"{track.source}: no face in any frame", expected="a face in at least one frame")
+        seen, picture = observe(track.landmarks_px, track.visible, self._rest)
+        fps = track.fps_num / track.fps_den
+        priors = priors_for(self._coef_names, self._head.identity.shape[0], fps, self.smoothing)
+        fit = fit_clip(self._head, seen, priors, default_trust(), Effort())
+        return self._reconstruction(track, seen, fit, picture)
+
+    def _reconstruction(self, track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Reconstruction:
+        k = self._head.n_expression
+        frames = fit.frames.numpy()
+        return Reconstruction(
+            identity=fit.person.identity.numpy().astype(np.float32),
+            expression=frames[:, :k].astype(np.float32),
+            jaw_pose=frames[:, k : k + 3].astype(np.float32),
+            eyelids=frames[:, k + 3 : k + 5].astype(np.float32),
+            gaze=np.zeros((len(frames), 2), np.float32),  # 68 landmarks hold no pupils
+            head_pose=frames[:, k + 5 : k + 8].astype(np.float32),
+            camera=picture.to_camera(frames[:, k + 8 :]).astype(np.float32),
+            visible=track.visible,
+            residual=_residual(track, seen, fit, picture),
+            face_model=f"{HEAD}@{asset_digest(HEAD)[:16]}",
+            coef_names=self._coef_names,
+            fps_num=track.fps_num,
+            fps_den=track.fps_den,
+            actor=track.actor,
+            emotion=track.emotion,
+            view=track.view,
+            level=track.level,
+        )
+
+    @cached_property
+    def _head(self) -> PointHead:
+        return point_head(load_head())
+
+    @cached_property
+    def _coef_names(self) -> tuple[str, ...]:
+        return load_head().coef_names
+
+    @cached_property
+    def _rest(self) -> torch.Tensor:
+        """The 68 landmarks of the mean face, face on."""
+        level = torch.zeros(1, 3, dtype=torch.float64)
+        return self._head.template[select(self._head, self._head.template, level)[0]]
+
+
+def _residual(track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Float32[np.ndarray, " frame"]:
+    """Mean landmark distance in inter-ocular distances; 0 where no face was seen."""
+    distance = np.linalg.norm(picture.to_pixels(fit.predicted) - track.landmarks_px, axis=2).mean(axis=1)
+    relative = distance / (picture.unit * seen.size.numpy())
+    return np.where(track.visible, relative, 0).astype(np.float32)

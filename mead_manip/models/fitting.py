@@ -1,0 +1,249 @@
+"""Landmarks of a whole clip -> who it is, and what every frame does: maximum a posteriori, two Gauss-Newton phases.
+
+Who: frames spread over the clip, solved together with what they share: identity, the clip's mean expression (paid for
+once, as identity is, so that a face that is sad all clip long may be sad) and what the detector always gets wrong.
+How: with that fixed, all frames of the clip at once, tied by smoothness in time. Both re-weight landmarks by how well
+they agree (Geman-McClure) and re-choose the contour points at every step.
+
+Lengths are in units of the clip's inter-ocular distance; the image plane has y up.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mead_manip.models.face_model import N_CONTOUR
+from mead_manip.models.observation import Observation
+from mead_manip.models.point_head import GAPS, PointHead, Shape, initial_pose, linearise, select
+from mead_manip.models.solvers import Smoothness, solve_arrow, solve_chain
+
+N_OFFSETS = 2 * (68 - N_CONTOUR)  # what the detector always gets wrong: across and up, per fixed landmark
+MAX_CHUNK = 512  # frames linearised at once; bounds the memory of long clips
+
+
+@dataclass(frozen=True)
+class Priors:
+    """What is believed before seeing landmarks. `face` = expression K, jaw 3, eyelids 2; `parameter` adds the pose."""
+
+    identity: Float[Tensor, " identity"]  # precisions
+    offset: float  # precision of the detector's constant error about `convention`
+    convention: Float[Tensor, "fixed=51 2"]  # where this detector puts its landmarks, off the head's own, dm
+    centre: Float[Tensor, " face"]  # where the clip's mean is expected
+    mean: Float[Tensor, "face face"]  # precision of the clip's mean about `centre`
+    spread: Float[Tensor, "face face"]  # precision of frames about the clip's mean
+    sparsity: Float[Tensor, " face"]  # pull of the clip's mean towards rest that does not grow with the coefficient
+    lower: Float[Tensor, " face"]
+    upper: Float[Tensor, " face"]
+    wall: float  # precision with which `lower` and `upper` push back
+    first: Float[Tensor, " parameter"]  # precisions of differences between frames
+    second: Float[Tensor, " parameter"]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far landmarks are believed: standard deviations in inter-ocular distances."""
+
+    point: Float[Tensor, " fixed=51"]
+    gap: float
+    contour_across: float
+    contour_along: float
+    robust: float  # residual at which a landmark has lost three quarters of its weight
+
+
+@dataclass(frozen=True)
+class Person:
+    """What all frames of a clip share."""
+
+    identity: Float[Tensor, " identity"]
+    mean: Float[Tensor, " face"]
+    offsets: Float[Tensor, "fixed=51 2"]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result: a person, the frames' parameters and the landmarks that they predict (no detector error added)."""
+
+    person: Person
+    frames: Float[Tensor, "frame parameter"]
+    predicted: Float[Tensor, "frame 68 2"]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Weighted residual rows of some frames and their derivatives."""
+
+    residual: Float[Tensor, "frame row"]
+    by_frame: Float[Tensor, "frame row parameter"]
+    by_shared: Float[Tensor, "frame row shared"]  # no columns unless asked for
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to iterate."""
+
+    who_frames: int = 40
+    who_steps: int = 10
+    how_steps: int = 6
+    chain_steps: int = 60
+    chain_tolerance: float = 1e-3
+
+
+def fit_clip(head: PointHead, seen: Observation, priors: Priors, trust: Trust, effort: Effort) -> Fit:
+    """Fit one clip."""
+    usable = torch.nonzero(seen.weight.sum(dim=1) > 0)[:, 0]
+    spread = torch.linspace(0, len(usable) - 1, min(effort.who_frames, len(usable)), dtype=torch.float64)
+    person = find_person(head, seen.at(usable[spread.round().long()]), priors, trust, effort)
+    frames = follow(head, person, seen, priors, trust, effort)
+    shape = head.shaped(person.identity)
+    predicted = torch.cat(
+        [linearise(head, shape, part, _chosen(head, shape, part)).points for part in frames.split(MAX_CHUNK)]
+    )
+    return Fit(person, frames, predicted)
+
+
+def find_person(head: PointHead, seen: Observation, priors: Priors, trust: Trust, effort: Effort) -> Person:
+    """Solve for what the frames share, every frame free to move on its own."""
+    n_identity, n_face = len(priors.identity), len(priors.centre)
+    person = Person(torch.zeros_like(priors.identity), priors.centre, priors.convention)
+    frames = _first_guess(head, person, seen)
+    shared_precision = torch.block_diag(
+        torch.diag(priors.identity), priors.mean, priors.offset * torch.eye(N_OFFSETS, dtype=frames.dtype)
+    )
+    at_mean = slice(n_identity, n_identity + n_face)
+    for step in range(effort.who_steps):
+        rows = _rows(head, person, frames, seen, trust, _patience(step, trust.robust), shared=True)
+        block, gradient = _normal(rows, frames, person.mean, priors)
+        coupling = rows.by_frame.mT @ rows.by_shared
+        coupling[:, :n_face, at_mean] -= priors.spread
+        by_shared = rows.by_shared.flatten(0, 1)
+        shared = by_shared.T @ by_shared + shared_precision
+        shared[at_mean, at_mean] += len(frames) * priors.spread
+        surplus = (person.offsets - priors.convention).flatten()
+        now = torch.cat([person.identity, person.mean - priors.centre, surplus])
+        downhill = -by_shared.T @ rows.residual.flatten() - shared_precision @ now
+        downhill[at_mean] += priors.spread @ (frames[:, :n_face] - person.mean).sum(dim=0) - priors.sparsity
+        move, common = solve_arrow(block, coupling, shared, gradient, downhill)
+        frames = frames + move
+        person = Person(
+            person.identity + common[:n_identity],
+            person.mean + common[at_mean],
+            person.offsets + common[n_identity + n_face :].unflatten(0, (-1, 2)),
+        )
+    return person
+
+
+def follow(
+    head: PointHead, person: Person, seen: Observation, priors: Priors, trust: Trust, effort: Effort
+) -> Float[Tensor, "frame parameter"]:
+    """Solve for all frames of one person, tied in time."""
+    frames = _first_guess(head, person, seen)
+    smoothness = Smoothness(priors.first, priors.second, seen.tied)
+    for step in range(effort.how_steps):
+        parts = []
+        for index in torch.arange(len(frames)).split(MAX_CHUNK):
+            rows = _rows(
+                head, person, frames[index], seen.at(index), trust, _patience(step, trust.robust), shared=False
+            )
+            parts.append(_normal(rows, frames[index], person.mean, priors))
+        blocks, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
+        gradient = gradient - smoothness.energy_gradient(frames)
+        frames = frames + solve_chain(
+            blocks, gradient, smoothness, steps=effort.chain_steps, tolerance=effort.chain_tolerance
+        )
+    n_face = len(priors.centre)
+    return torch.cat([frames[:, :n_face].clamp(priors.lower, priors.upper), frames[:, n_face:]], dim=1)
+
+
+def _patience(step: int, robust: float) -> float:
+    """Forgive large residuals while the fit is still coarse."""
+    return robust * max(1.0, 4.0 / 2**step)
+
+
+def _chosen(head: PointHead, shape: Shape, frames: Tensor) -> Tensor:
+    turn = slice(head.n_expression + 5, head.n_expression + 8)
+    return select(head, shape.points, frames[:, turn])
+
+
+def _first_guess(head: PointHead, person: Person, seen: Observation) -> Float[Tensor, "frame parameter"]:
+    """Start from the mean face, placed by the best affine camera."""
+    points = head.shaped(person.identity).points
+    points = points[select(head, points, seen.points.new_zeros(1, 3))[0]]
+    weight = seen.points.new_ones(68)
+    weight[:N_CONTOUR], weight[48:] = 0.2, 0.5
+    head_pose, camera = initial_pose(points, seen.points, weight)
+    return torch.cat([person.mean.expand(len(head_pose), -1), head_pose, camera], dim=1)
+
+
+def _rows(
+    head: PointHead, person: Person, frames: Tensor, seen: Observation, trust: Trust, robust: float, *, shared: bool
+) -> _Rows:
+    """Weighted residuals of landmarks and gaps, with derivatives by the frames and, on demand, by what they share."""
+    shape = head.shaped(person.identity)
+    chosen = _chosen(head, shape, frames)
+    model = linearise(head, shape, frames, chosen)
+    derivative = model.by_frame
+    if shared:
+        derivative = torch.cat([derivative, _by_shared(head, model.by_point, chosen, len(person.mean))], dim=-1)
+    offset = (model.by_point[:, N_CONTOUR:, :, :2] @ person.offsets[..., None])[..., 0]
+    residual = model.points - seen.points
+    residual = torch.cat([residual[:, :N_CONTOUR], residual[:, N_CONTOUR:] + offset], dim=1)
+
+    # Gaps between paired points: the difference cancels what both ends have in common.
+    one, other = torch.tensor(GAPS).T
+    residual = torch.cat([residual, residual[:, one] - residual[:, other]], dim=1) / seen.size[:, None, None]
+    derivative = torch.cat([derivative, derivative[:, one] - derivative[:, other]], dim=1)
+    weight = torch.cat([seen.weight, torch.minimum(seen.weight[:, one], seen.weight[:, other])], dim=1)
+
+    # Whiten: contour points are believed across the contour and hardly along it.
+    white = _whitening(seen.points, trust)
+    distance = residual.norm(dim=-1)
+    distance = torch.cat(
+        [
+            (white[:, :N_CONTOUR] @ residual[:, :N_CONTOUR, :, None])[..., 0].norm(dim=-1) * trust.contour_across,
+            distance[:, N_CONTOUR:],
+        ],
+        dim=1,
+    )
+    agreement = robust**2 / (robust**2 + distance**2)
+    white = white * (agreement * weight.sqrt())[..., None, None]
+    rows = (white @ residual[..., None])[..., 0].flatten(1)
+    by_all = (white / seen.size[:, None, None, None] @ derivative).flatten(1, 2)
+    n_frame = frames.shape[1]
+    return _Rows(rows, by_all[..., :n_frame], by_all[..., n_frame:])
+
+
+def _by_shared(head: PointHead, by_point: Tensor, chosen: Tensor, n_face: int) -> Tensor:
+    """Derivatives of landmarks by identity, clip mean (none: only the prior ties it) and detector offsets."""
+    by_identity = by_point @ head.identity.permute(1, 2, 0)[chosen]
+    by_offset = by_point.new_zeros(*by_point.shape[:3], 68 - N_CONTOUR, 2)
+    fixed = torch.arange(68 - N_CONTOUR)
+    by_offset[:, N_CONTOUR + fixed, :, fixed] = by_point[:, N_CONTOUR:, :, :2].transpose(0, 1)
+    return torch.cat([by_identity, by_point.new_zeros(*by_point.shape[:3], n_face), by_offset.flatten(3)], dim=-1)
+
+
+def _whitening(points: Tensor, trust: Trust) -> Float[Tensor, "frame row 2 2"]:
+    """Square roots of the rows' precisions: scaled rotations on the contour, scalars elsewhere."""
+    contour = points[:, : N_CONTOUR + 1]
+    along = torch.cat([contour[:, 1:2] - contour[:, :1], contour[:, 2:] - contour[:, :-2]], dim=1)[:, :N_CONTOUR]
+    along = along / along.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+    across = torch.stack([-along[..., 1], along[..., 0]], dim=-1)
+    contour_rows = torch.stack([across / trust.contour_across, along / trust.contour_along], dim=-2)
+    sigma = torch.cat([trust.point, trust.point.new_full((len(GAPS),), trust.gap)])
+    others = torch.eye(2, dtype=points.dtype) / sigma[:, None, None]
+    return torch.cat([contour_rows, others.expand(len(points), -1, -1, -1)], dim=1)
+
+
+def _normal(rows: _Rows, frames: Tensor, mean: Tensor, priors: Priors) -> tuple[Tensor, Tensor]:
+    """Per-frame curvature and downhill gradient of landmarks and priors (smoothness not included)."""
+    n_face = len(mean)
+    block = rows.by_frame.mT @ rows.by_frame
+    downhill = -(rows.by_frame.mT @ rows.residual[..., None])[..., 0]
+    face = frames[:, :n_face]
+    beyond = face - face.clamp(priors.lower, priors.upper)
+    block[:, :n_face, :n_face] += priors.spread + torch.diag_embed(priors.wall * (beyond != 0).to(face.dtype))
+    downhill[:, :n_face] -= (face - mean) @ priors.spread + priors.wall * beyond
+    # Pose and camera are free; a whisper keeps frames without landmarks solvable.
+    block[:, range(n_face, block.shape[1]), range(n_face, block.shape[1])] += 1e-6
+    return block, downhill
