@@ -83,7 +83,8 @@ def contact_light(
     turns = np.arange(4) * (np.pi / 4)
     radii = np.array([0.35, 1.0], np.float32) * max(radius_dm * scale, 2.0)
     steps = np.stack([np.cos(turns), np.sin(turns)], 1)[None] * radii[:, None, None]
-    offsets = np.rint(steps.reshape(-1, 2)).astype(np.int32)
+    offsets = np.unique(np.rint(steps.reshape(-1, 2)).astype(np.int32), axis=0)
+    offsets = np.ascontiguousarray(offsets[(offsets != 0).any(1)])
     _contact(depth, offsets, np.float32(1.0 / scale), np.float32(max(radius_dm, 2.0 / scale)), light)
     return light
 
@@ -211,7 +212,7 @@ def _contact(depth: np.ndarray, offsets: np.ndarray, dm_per_px: float, radius_dm
                 mean = 0.5 * (max(rise, -radius_dm) + max(other, -radius_dm))
                 distance = np.sqrt(np.float32(dx * dx + dy * dy)) * dm_per_px
                 folded += min(max(mean / distance - np.float32(0.1), 0.0), 1.0)
-            light[y, x] = np.float32(1.0) / (np.float32(1.0) + np.float32(2.5) * folded / offsets.shape[0])
+            light[y, x] = np.float32(1.0) / (np.float32(1.0) + np.float32(1.8) * folded / offsets.shape[0])
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -9,9 +9,11 @@ from jaxtyping import Bool, Float32, Int32, UInt8
 from numba import njit
 
 from .rasterizer import drawable, snap, walk
-from .shading import AMBIENT, GAIN, GLOSS, OCCLUSION, SHADOW, SHARPNESS, TEXTURE, WRAP, Lights, half_vectors, sharp
+from .shading import AMBIENT, GAIN, GLOSS, OCCLUSION, SHADOW, SHARPNESS, TEXTURE, Lights, half_vectors, sharp
 
-BIAS = 5  # column of a strand material row that `shading` uses for wrap: here the depth bias towards the viewer, dm
+# Columns of a strand material row that `shading` uses for wrap:
+BIAS = 5  # depth bias towards the viewer, dm
+DENSITY = 6  # multiplies the texture's alpha
 
 
 class Strands(NamedTuple):
@@ -89,8 +91,8 @@ def _light_vertices(
     faces: np.ndarray, material: np.ndarray, materials: np.ndarray, directions: np.ndarray, halves: np.ndarray,
     colours: np.ndarray, normals: np.ndarray, vertex_light: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
-    """Light on each vertex: diffuse rgb and shine rgb."""
-    lit = np.zeros((normals.shape[0], 6), np.float32)
+    """Light on each vertex, highlights included (they take the hair's colour too)."""
+    lit = np.zeros((normals.shape[0], 3), np.float32)
     row_of = np.full(normals.shape[0], -1, np.int32)
     for face in range(faces.shape[0]):
         for corner in range(3):
@@ -109,8 +111,7 @@ def _light_vertices(
             diffuse = seen * max((cosine + 0.3) / 1.3, 0.0)
             shine = seen * row[GLOSS] * sharp(max(half, 0.0), row[SHARPNESS]) if cosine > 0.0 else 0.0
             for k in range(3):
-                lit[vertex, k] += colours[light, k] * diffuse
-                lit[vertex, 3 + k] += colours[light, k] * shine
+                lit[vertex, k] += colours[light, k] * (diffuse + shine)
     return lit
 
 
@@ -136,38 +137,46 @@ def _blend(
             continue
         if area < 0:
             b, c, tb, tc, bx, by, cx, cy, area = c, b, tc, tb, cx, cy, bx, by, -area
-        x_first, x_last, y_first, y_last, side_a, side_b, side_c = walk(
-            ax, ay, bx, by, cx, cy, depth.shape[0], depth.shape[1]
-        )
         row = materials[material[face]]
-        texture = textures[int(row[TEXTURE])]
-        hair = hides[material[face]]
-        per_area = np.float32(1.0) / np.float32(area)
-        row_a, row_b, row_c = side_a[0], side_b[0], side_c[0]
-        for y in range(y_first, y_last + 1):
-            edge_a, edge_b, edge_c = row_a, row_b, row_c
-            for x in range(x_first, x_last + 1):
-                if (edge_a | edge_b | edge_c) >= 0:
-                    wb, wc = edge_b * per_area, edge_c * per_area
-                    wa = np.float32(1.0) - wb - wc
-                    z = wa * screen[a, 2] + wb * screen[b, 2] + wc * screen[c, 2]
-                    if z + row[BIAS] > depth[y, x]:
-                        u = wa * uv[ta, 0] + wb * uv[tb, 0] + wc * uv[tc, 0]
-                        v = wa * uv[ta, 1] + wb * uv[tb, 1] + wc * uv[tc, 1]
-                        red, green, blue, alpha = _texel_alpha(texture, u, v)
-                        alpha = min(alpha * row[WRAP + 1], np.float32(1.0))
-                        if alpha > 0.004:
-                            keep = np.float32(1.0) - alpha
-                            for k in range(3):
-                                albedo = (red if k == 0 else (green if k == 1 else blue)) * row[GAIN + k]
-                                diffuse = wa * lit[a, k] + wb * lit[b, k] + wc * lit[c, k]
-                                shine = wa * lit[a, 3 + k] + wb * lit[b, 3 + k] + wc * lit[c, 3 + k]
-                                image[y, x, k] = image[y, x, k] * keep + alpha * (albedo * diffuse + albedo * shine)
-                            if hair:
-                                hidden[y, x] = hidden[y, x] * keep + alpha
-                edge_a += side_a[1]
-                edge_b += side_b[1]
-                edge_c += side_c[1]
-            row_a += side_a[2]
-            row_b += side_b[2]
-            row_c += side_c[2]
+        box = walk(ax, ay, bx, by, cx, cy, depth.shape[0], depth.shape[1])
+        _blend_face(
+            box, np.float32(1.0) / np.float32(area), (a, b, c), (ta, tb, tc), row, textures[int(row[TEXTURE])],
+            hides[material[face]], uv, screen, lit, depth, image, hidden,
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@no_type_check
+def _blend_face(
+    box: tuple, per_area: float, corner: tuple, texcoord: tuple, row: np.ndarray, texture: np.ndarray, hides: bool,
+    uv: np.ndarray, screen: np.ndarray, lit: np.ndarray, depth: np.ndarray, image: np.ndarray, hidden: np.ndarray,
+) -> None:  # fmt: skip
+    """Blend the pixels of one clockwise triangle that lie in front of `depth`."""
+    a, b, c = corner
+    ta, tb, tc = texcoord
+    x_first, x_last, y_first, y_last, side_a, side_b, side_c = box
+    row_a, row_b, row_c = side_a[0], side_b[0], side_c[0]
+    for y in range(y_first, y_last + 1):
+        edge_a, edge_b, edge_c = row_a, row_b, row_c
+        for x in range(x_first, x_last + 1):
+            wb, wc = edge_b * per_area, edge_c * per_area
+            wa = np.float32(1.0) - wb - wc
+            inside = (edge_a | edge_b | edge_c) >= 0
+            if inside and wa * screen[a, 2] + wb * screen[b, 2] + wc * screen[c, 2] + row[BIAS] > depth[y, x]:
+                u = wa * uv[ta, 0] + wb * uv[tb, 0] + wc * uv[tc, 0]
+                v = wa * uv[ta, 1] + wb * uv[tb, 1] + wc * uv[tc, 1]
+                red, green, blue, alpha = _texel_alpha(texture, u, v)
+                alpha = min(alpha * row[DENSITY], np.float32(1.0))
+                keep = np.float32(1.0) - alpha
+                colour = (red, green, blue)
+                for k in range(3):
+                    light = wa * lit[a, k] + wb * lit[b, k] + wc * lit[c, k]
+                    image[y, x, k] = image[y, x, k] * keep + alpha * colour[k] * row[GAIN + k] * light
+                if hides:
+                    hidden[y, x] = hidden[y, x] * keep + alpha
+            edge_a += side_a[1]
+            edge_b += side_b[1]
+            edge_c += side_c[1]
+        row_a += side_a[2]
+        row_b += side_b[2]
+        row_c += side_c[2]

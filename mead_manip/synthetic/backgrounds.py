@@ -138,7 +138,7 @@ def interior(rng: np.random.Generator, n: int) -> Picture:
     for _ in range(int(rng.integers(2, 10))):
         x, y = rng.integers(-n // 8, n, 2)
         width, height = rng.integers(n // 16, n // 2, 2)
-        colour = _colour(rng, 0.6) if rng.uniform() < 0.8 else np.float32([1.0, 1.0, 0.97])
+        colour = _colour(rng, 0.6) if rng.uniform() < 0.8 else np.array([1.0, 1.0, 0.97], np.float32)
         cv2.rectangle(picture, (int(x), int(y)), (int(x + width), int(y + height)), _scalar(colour), -1)
         if rng.uniform() < 0.5:  # books or panes inside
             for k in range(int(rng.integers(2, 9))):

@@ -14,7 +14,8 @@ SKINS = tuple(
     for gender in ("female", "male")
 )
 EYES = (
-    "eye_blue", "eye_bluegreen", "eye_brown", "eye_brownlight", "eye_deepblue", "eye_green", "eye_grey", "eye_ice", "eye_lightblue",
+    "eye_blue", "eye_bluegreen", "eye_brown", "eye_brownlight", "eye_deepblue",
+    "eye_green", "eye_grey", "eye_ice", "eye_lightblue",
 )  # fmt: skip
 DARK_EYES = ("eye_brown", "eye_brownlight")
 BROWS = tuple(f"eyebrow{i:03d}" for i in range(1, 13))
@@ -109,7 +110,7 @@ def _studio_light(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.
     key = _direction(side * rng.uniform(0.25, 0.7), rng.uniform(0.35, 0.75))
     fill = _direction(-side * rng.uniform(0.6, 1.2), rng.uniform(-0.1, 0.4))
     warm = np.array([1.03, 1.0, 0.95], np.float32)
-    colours = np.stack([rng.uniform(0.5, 0.68) * warm, rng.uniform(0.1, 0.2) / warm]).astype(np.float32)
+    colours = np.stack([rng.uniform(0.6, 0.8) * warm, rng.uniform(0.12, 0.24) / warm]).astype(np.float32)
     ambient = np.zeros((9, 3), np.float32)
     ambient[0] = rng.uniform(0.36, 0.46)
     ambient[1] = 0.1  # from above
@@ -149,7 +150,7 @@ def _hair_style(rng: np.random.Generator, skin: str, studio: bool) -> str:
     long_haired = rng.uniform() < (0.65 if skin.endswith("_female") else 0.06)
     if not long_haired and rng.uniform() < (0.03 if skin.endswith("_female") else 0.15):
         return ""
-    styles = LONG_HAIR if long_haired else SHORT_HAIR
+    styles: tuple[str, ...] = LONG_HAIR if long_haired else SHORT_HAIR
     if studio or rng.uniform() < 0.7:
         styles = tuple(style for style in styles if style not in HAIR_OVER_THE_FACE)
     if "african" not in skin and rng.uniform() < 0.9:

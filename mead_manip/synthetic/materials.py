@@ -1,12 +1,13 @@
 """Textures of the head asset, decoded, given pores, and re-coloured, in a cache of bounded size."""
 
 from collections import OrderedDict
-from typing import Protocol
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from mead_manip.artifacts.schemas import HeadAsset
 from mead_manip.errors import ArtifactInvalid
 
 CACHE_BYTES = 128 * 2**20
@@ -15,17 +16,11 @@ MAX_CONTRAST = 0.45  # deviation of the logarithm of lightness in a texture that
 MAX_LEVEL = 4
 
 
-class TextureSource(Protocol):
-    """What this module needs of the head asset."""
-
-    def texture(self, name: str) -> bytes | UInt8[np.ndarray, " byte"]: ...
-
-
 class Textures:
     """Decoded textures by name; the least recently used are dropped."""
 
-    def __init__(self, source: TextureSource) -> None:
-        self._source = source
+    def __init__(self, asset: HeadAsset) -> None:
+        self._asset = asset
         self._kept: OrderedDict[tuple, UInt8[np.ndarray, "height width channel"]] = OrderedDict()
 
     def skin(self, name: str, detail: float) -> UInt8[np.ndarray, "height width rgb=3"]:
@@ -44,7 +39,7 @@ class Textures:
             return self._keep(("strands", name, grey, level), lambda: _halve(self.strands(name, level - 1, grey=grey)))
         return self._keep(("strands", name, grey, 0), lambda: self._strands(name, grey))
 
-    def _keep(self, key: tuple, make) -> UInt8[np.ndarray, "height width channel"]:  # type: ignore[no-untyped-def]
+    def _keep(self, key: tuple, make: Callable[[], np.ndarray]) -> UInt8[np.ndarray, "height width channel"]:
         if key not in self._kept:
             self._kept[key] = make()
             while sum(kept.nbytes for kept in self._kept.values()) > CACHE_BYTES and len(self._kept) > 1:
@@ -54,7 +49,7 @@ class Textures:
 
     def _decode(self, name: str) -> UInt8[np.ndarray, "height width channel"]:
         """Decode to RGB, or to RGBA where the picture has an alpha channel."""
-        data = self._source.texture(name)
+        data = self._asset.texture(name)
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if picture is None:
             raise ArtifactInvalid(f"texture {name} of the head asset is no picture")
@@ -94,7 +89,7 @@ def _pores(height: int, width: int) -> Float32[np.ndarray, "height width 1"]:
     """Relative brightness of skin texels at detail 1: fine pores, and mottling a few millimetres wide."""
     rng = np.random.default_rng(0)
     total = np.zeros((height, width), np.float32)
-    for sigma, amount in ((0.9, 0.11), (2.5, 0.05), (9.0, 0.06)):
+    for sigma, amount in ((1.0, 0.06), (2.5, 0.05), (9.0, 0.07)):
         layer = cv2.GaussianBlur(rng.normal(size=(height, width)).astype(np.float32), (0, 0), sigma)
         total += amount * layer / layer.std()
     return total[..., None]

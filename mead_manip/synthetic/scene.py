@@ -166,7 +166,7 @@ class Scene:
         columns[:, shading.OCCLUSION] = occlusion
         columns[:, shading.WRINKLE] = 0.0
         pressed = compression(vertices, self.kit.skin_faces, self._frames)
-        columns[: len(vertices), shading.WRINKLE] = np.clip(1.1 * (pressed - 0.06), 0.0, 0.45)
+        columns[: len(vertices), shading.WRINKLE] = np.clip(0.8 * (pressed - 0.08), 0.0, 0.3)
         columns[:, shading.GARMENT] = self.kit.garment
         return columns
 
@@ -280,12 +280,12 @@ def _spread(direction: Float32[np.ndarray, " xyz=3"], angle: float) -> Float32[n
 
 def _materials(look: Look) -> Float32[np.ndarray, "material channel=9"]:
     """Rows: gain rgb, gloss, sharpness, wrap rgb (light that bleeds round into the shade), texture."""
-    wet = np.float32([look.eye_gain] * 3)
+    wet = (look.eye_gain,) * 3
     rows = [
         [*look.skin_gain, look.skin_gloss, 22.0, 0.32, 0.18, 0.14, 0],
         [0.75, 0.45, 0.42, 0.05, 20.0, 0.3, 0.2, 0.2, 0],
         [*wet, 0.8, 500.0, 0.25, 0.25, 0.25, 1],
-        [1.05, 1.0, 0.92, 0.12, 30.0, 0.3, 0.25, 0.25, 2],
+        [1.15, 1.02, 0.86, 0.12, 30.0, 0.3, 0.25, 0.25, 2],
         [0.75, 0.6, 0.6, 0.06, 25.0, 0.35, 0.2, 0.2, 3],
         [*look.garment, 0.0, 10.0, 0.2, 0.2, 0.2, 0],
     ]
