@@ -323,7 +323,9 @@ def sample_identity(
     return (asset.anchor_mean[index] + spread * (asset.detail_factor @ noise)).astype(np.float32)
 
 
-def project(points: Float[Tensor, "*batch point 3"], camera: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch point 2"]:
+def project(
+    points: Float[Tensor, "*batch point 3"], camera: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch point 2"]:
     """Scaled orthographic view: camera = (scale px/dm, x px, y px), pixels with y down."""
     scale, shift = camera[..., None, :1], camera[..., None, 1:]
     return scale * points[..., :2] * torch.tensor([1.0, -1.0]).to(points) + shift

@@ -81,9 +81,7 @@ def _shape_fields(mesh: HeadMesh, identity: IdentityModel) -> dict:
     }
 
 
-def _motion_fields(
-    mesh: HeadMesh, identity: IdentityModel, units: Units, base: Float64[np.ndarray, "base 3"]
-) -> dict:
+def _motion_fields(mesh: HeadMesh, identity: IdentityModel, units: Units, base: Float64[np.ndarray, "base 3"]) -> dict:
     points = units.points
     expression, expression_scale = _quantise(units.all())
     left = units.lid_closure()

@@ -26,9 +26,7 @@ class Attachment:
     uv_triangles: Int64[np.ndarray, "triangle 3"]
 
 
-def build_attachments(
-    source: MakeHumanSource, mesh: HeadMesh, base: Float64[np.ndarray, "base 3"]
-) -> list[Attachment]:
+def build_attachments(source: MakeHumanSource, mesh: HeadMesh, base: Float64[np.ndarray, "base 3"]) -> list[Attachment]:
     """Hang every whitelisted brow, lash and hair style on the head."""
     points = mesh.positions(base)
     number = np.full(len(base), -1)
@@ -51,7 +49,7 @@ def _hang(
     lost = (refs < 0).any(1)
     if lost.any():  # hung on a helper that is not part of the head
         positions = (proxy.weights[:, :, None] * base[proxy.refs]).sum(1) + proxy.offsets
-        refs[lost], weights, offsets = *_nearest_scalp(positions, lost, mesh, points, weights, offsets),
+        refs[lost], weights, offsets = (*_nearest_scalp(positions, lost, mesh, points, weights, offsets),)
     used = np.unique(proxy.quad_texcoords)
     texcoord_number = np.zeros(len(proxy.texcoords), np.int64)
     texcoord_number[used] = np.arange(len(used))

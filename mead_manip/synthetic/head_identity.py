@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Float64
-
 from scipy.sparse import vstack
 
-from mead_manip.synthetic.head_mesh import HeadMesh
+from mead_manip.synthetic.head_mesh import PARTS, HeadMesh
 from mead_manip.synthetic.head_rig import joint_carrier
+from mead_manip.synthetic.head_units import lip_weights, mirror_of
 from mead_manip.synthetic.makehuman import AGES, GENDERS, RACES, MakeHumanSource
 
 N_SAMPLES = 1000
@@ -20,6 +20,9 @@ N_IDENTITY = 60
 BROAD_SD = {"": 0.3, "asym": 0.12, "ears": 0.21, "head": 0.15}  # spread the basis has to cover
 PLAUSIBLE = 0.62  # share of that spread which looks like a person met in the street
 OLDNESS = {"young": 0.08, "middleage": 0.45, "old": 0.9}
+# Base vertices of the upper and the lower lip that meet, from the middle to the subject's left corner.
+_LIP_PAIRS = ((474, 493), (7226, 7236), (7225, 7231), (7178, 7198), (7190, 7203))
+_LIP_GAP = 0.001  # dm
 _OPPOSITES = (
     ("decr", "incr"), ("down", "up"), ("in", "out"), ("backward", "forward"), ("concave", "convex"),
     ("compress", "uncompress"),
@@ -53,7 +56,9 @@ class Sliders:
         self.displacements = np.stack(displacements)
         self.details = _signed_details(_detail_names(source))
 
-    def macro(self, race: Float64[np.ndarray, " race"], gender: float, old: float, muscle: float, weight: float) -> Float32[np.ndarray, " row"]:
+    def macro(
+        self, race: Float64[np.ndarray, " race"], gender: float, old: float, muscle: float, weight: float
+    ) -> Float32[np.ndarray, " row"]:
         """Weights of the macro targets; gender 0 female to 1 male, old 0 to 1, muscle and weight 0 to 1."""
         row = np.zeros(len(self.rows), np.float32)
         genders = dict(zip(GENDERS, (1 - gender, gender), strict=True))
@@ -91,9 +96,11 @@ def build_identity(
     skull = np.flatnonzero((mesh.vertex_part == 0) & (rest[:n_vertices, 1] > 6.6))
     flat = sliders.displacements.reshape(len(sliders.rows), -1)
 
+    seal = _LipSeal(mesh, rest)
+
     def heads(rows: Float32[np.ndarray, "sample row"]) -> Float32[np.ndarray, "sample point 3"]:
         moved = (rows @ flat).reshape(len(rows), -1, 3)
-        return moved - moved[:, skull].mean(1, keepdims=True)
+        return seal(moved - moved[:, skull].mean(1, keepdims=True))
 
     components = _Components(heads(np.stack([_broad_person(sliders, rng) for _ in range(N_SAMPLES)])), _emphasis(rest))
     names = tuple(f"{age}_{race}_{gender}" for age in AGES for race in RACES for gender in GENDERS)
@@ -111,6 +118,30 @@ def build_identity(
         anchor_mean=anchors.astype(np.float32),
         detail_factor=factor.astype(np.float32),
     )
+
+
+class _LipSeal:
+    """Closes the lips of a face at rest, whatever the sliders did to them. Affine, so the basis keeps it."""
+
+    def __init__(self, mesh: HeadMesh, rest: Float64[np.ndarray, "point 3"]) -> None:
+        number = {int(base): i for i, base in enumerate(mesh.base_ids)}
+        pairs = np.array([(number[upper], number[lower]) for upper, lower in _LIP_PAIRS])
+        mirror = mirror_of(rest[: len(mesh.vertex_part)], mesh.vertex_part)
+        pairs = np.concatenate([mirror[pairs[:0:-1]], pairs])
+        soft = np.zeros(len(rest))
+        soft[: len(mesh.vertex_part)] = mesh.vertex_part <= PARTS.index("mouth")
+        upper, lower = lip_weights(rest, soft)
+        self._pairs, self._gap = pairs, rest[pairs[:, 0], 1] - rest[pairs[:, 1], 1] - _LIP_GAP
+        # Row k: how much of the gap at pair k closes at each point; half by the upper lip, half by the lower one.
+        knots = rest[pairs].mean(1)[:, 0]
+        hats = np.stack([np.interp(rest[:, 0], knots, row) for row in np.eye(len(pairs))])
+        self._close = (hats * (0.5 * (lower - upper))).astype(np.float32)
+
+    def __call__(self, moved: Float32[np.ndarray, "sample point 3"]) -> Float32[np.ndarray, "sample point 3"]:
+        gaps = moved[:, self._pairs[:, 0], 1] - moved[:, self._pairs[:, 1], 1] + self._gap
+        sealed = moved.copy()
+        sealed[:, :, 1] += gaps.astype(np.float32) @ self._close
+        return sealed
 
 
 class _Components:

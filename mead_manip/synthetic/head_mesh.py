@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 from scipy.sparse import coo_matrix, csr_matrix, vstack
 
+from mead_manip.synthetic.decimation import decimate
 from mead_manip.synthetic.makehuman import MakeHumanSource, Mesh, Proxy
 
 PARTS = ("skin", "mouth", "socket", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue", "lash_guide")
@@ -13,6 +14,8 @@ N_BODY = 13380  # the body component; joints and helpers follow
 BUST_Y, BUST_X = 4.9, 2.1  # dm, cut on the base mesh
 EYE_CENTRE = (0.3078, 7.2842, 1.2454)  # of the left eye; the right one mirrors it
 EYE_RADIUS, CORNEA_BULGE = 0.147, 0.007
+UPPER_TEETH_DROP = 0.03  # dm: a parted mouth shows their edges
+TEETH_KEPT = 0.35  # share of the triangles
 LASH_GUIDE = range(14742, 14992)  # carries the lashes; has vertices but no triangles
 UPPER_TEETH_FIRST = 15060  # helpers 14992..15059 carry the lower teeth, 15060..15127 the upper
 
@@ -41,11 +44,15 @@ class HeadMesh:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Quads of one part on one source mesh, not yet renumbered."""
+    """Triangles of one part on one source mesh, not yet renumbered."""
 
     part: int
-    quads: Int64[np.ndarray, "quad 4"]
-    quad_texcoords: Int64[np.ndarray, "quad 4"]
+    triangles: Int64[np.ndarray, "triangle 3"]
+    uv_triangles: Int64[np.ndarray, "triangle 3"]
+
+
+def _piece(name: str, mesh: Mesh, mask: Bool[np.ndarray, " quad"]) -> _Piece:
+    return _Piece(PARTS.index(name), triangulate(mesh.quads[mask]), triangulate(mesh.quad_texcoords[mask]))
 
 
 def build_mesh(source: MakeHumanSource, base: Mesh) -> HeadMesh:
@@ -59,6 +66,8 @@ def build_mesh(source: MakeHumanSource, base: Mesh) -> HeadMesh:
         carrier = carrier_of(proxy.refs, proxy.weights, n_base)
         positions = carrier @ base.vertices + proxy.offsets
         offsets = proxy.offsets + _reshape(name, positions)
+        if name == "teeth":
+            offsets = offsets - np.outer(_upper_teeth(proxy), (0, UPPER_TEETH_DROP, 0))
         sources.append((proxy, carrier, offsets, cut(proxy, positions)))
     return _join(sources)
 
@@ -89,8 +98,8 @@ def _reshape(name: str, positions: Float64[np.ndarray, "vertex 3"]) -> Float64[n
             move[eye] = np.where(forward > 0.3, (cornea / radius - 1) * ray, 0)
     if name == "tongue":
         tip = np.clip((positions[:, 2] - 0.75) / 0.64, 0, 1)
-        move[:, 1] = -0.06 * np.clip((positions[:, 1] - 6.35) / 0.3, 0, 1) - 0.02 * tip
-        move[:, 2] = -0.03 * tip
+        move[:, 1] = -0.10 * np.clip((positions[:, 1] - 6.30) / 0.3, 0, 1) - 0.04 * tip**2
+        move[:, 2] = -0.04 * tip
     return move
 
 
@@ -98,13 +107,12 @@ def _skin_pieces(base: Mesh) -> list[_Piece]:
     """Head with bust; the texture islands tell outer skin, mouth cavity and eye sockets apart."""
     corners = base.vertices[base.quads]
     keep = (base.quads < N_BODY).all(1) & (corners[:, :, 1] > BUST_Y).all(1) & (abs(corners[:, :, 0]) < BUST_X).all(1)
-    quads, texcoords, corners = base.quads[keep], base.quad_texcoords[keep], corners[keep]
-    centre = base.texcoords[texcoords].mean(1)
+    centre = base.texcoords[base.quad_texcoords].mean(1)
     mouth = (centre[:, 0] > 0.7) & (centre[:, 1] > 0.85)
     socket = centre[:, 0] < 0.16
     front = corners[:, :, 2].max(1) > 1.25  # the back of a socket is always behind the eyeball
     masks = {"skin": ~mouth & ~socket, "mouth": mouth, "socket": socket & front}
-    return [_Piece(PARTS.index(name), quads[mask], texcoords[mask]) for name, mask in masks.items()]
+    return [_piece(name, base, keep & mask) for name, mask in masks.items()]
 
 
 def _eye_pieces(eyes: Proxy, positions: Float64[np.ndarray, "vertex 3"]) -> list[_Piece]:
@@ -113,10 +121,7 @@ def _eye_pieces(eyes: Proxy, positions: Float64[np.ndarray, "vertex 3"]) -> list
     ball = (corner[:, 0] < 0.87) | (corner[:, 1] < 0.87)
     left = positions[eyes.quads].mean(1)[:, 0] > 0
     front = positions[eyes.quads][:, :, 2].max(1) > 1.2
-    return [
-        _Piece(PARTS.index(name), eyes.quads[mask], eyes.quad_texcoords[mask])
-        for name, mask in (("eye_left", ball & left & front), ("eye_right", ball & ~left & front))
-    ]
+    return [_piece("eye_left", eyes, ball & left & front), _piece("eye_right", eyes, ball & ~left & front)]
 
 
 def _teeth_pieces(teeth: Proxy, positions: Float64[np.ndarray, "vertex 3"]) -> list[_Piece]:
@@ -124,19 +129,22 @@ def _teeth_pieces(teeth: Proxy, positions: Float64[np.ndarray, "vertex 3"]) -> l
     corners = positions[teeth.quads]
     normal = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
-    upper_vertex = (teeth.refs >= UPPER_TEETH_FIRST).mean(1) > 0.5
-    upper = upper_vertex[teeth.quads].mean(1) > 0.5
+    upper = _upper_teeth(teeth)[teeth.quads].mean(1) > 0.5
     outward = normal[:, 2] + 0.6 * abs(normal[:, 0]) * np.sign(normal[:, 0] * corners[:, :, 0].mean(1))
     seen = (outward > -0.1) | (abs(normal[:, 1]) > 0.6) & (corners[:, :, 2].mean(1) > 1.2)
     visible = seen & (corners[:, :, 2].mean(1) > 1.0)
+    pieces = [_piece("teeth_upper", teeth, visible & upper), _piece("teeth_lower", teeth, visible & ~upper)]
     return [
-        _Piece(PARTS.index(name), teeth.quads[mask], teeth.quad_texcoords[mask])
-        for name, mask in (("teeth_upper", visible & upper), ("teeth_lower", visible & ~upper))
+        _Piece(piece.part, *decimate(positions, piece.triangles, piece.uv_triangles, TEETH_KEPT)) for piece in pieces
     ]
 
 
+def _upper_teeth(teeth: Proxy) -> Bool[np.ndarray, " vertex"]:
+    return (teeth.refs >= UPPER_TEETH_FIRST).mean(1) > 0.5
+
+
 def _whole_tongue(tongue: Proxy, positions: Float64[np.ndarray, "vertex 3"]) -> list[_Piece]:
-    return [_Piece(PARTS.index("tongue"), tongue.quads, tongue.quad_texcoords)]
+    return [_piece("tongue", tongue, np.ones(len(tongue.quads), bool))]
 
 
 def _join(
@@ -147,16 +155,14 @@ def _join(
     base_ids: Int64[np.ndarray, " skin"] | None = None
     n_vertices = n_texcoords = 0
     for mesh, carrier, offset, pieces in sources:
-        order, order_part = _first_use([(piece.part, piece.quads) for piece in pieces], len(mesh.vertices))
-        texcoord_order, _ = _first_use([(p.part, p.quad_texcoords) for p in pieces], len(mesh.texcoords))
+        order, order_part = _first_use([(piece.part, piece.triangles) for piece in pieces], len(mesh.vertices))
+        texcoord_order, _ = _first_use([(piece.part, piece.uv_triangles) for piece in pieces], len(mesh.texcoords))
         number = _inverse(order, len(mesh.vertices)) + n_vertices
         texcoord_number = _inverse(texcoord_order, len(mesh.texcoords)) + n_texcoords
         for piece in pieces:
-            split = triangulate(piece.quads)
-            real = (split[:, 0] != split[:, 1]) & (split[:, 1] != split[:, 2]) & (split[:, 2] != split[:, 0])
-            triangles.append(number[split][real])
-            uv_triangles.append(texcoord_number[triangulate(piece.quad_texcoords)][real])
-            parts.append(np.full(int(real.sum()), piece.part, np.uint8))
+            triangles.append(number[piece.triangles])
+            uv_triangles.append(texcoord_number[piece.uv_triangles])
+            parts.append(np.full(len(piece.triangles), piece.part, np.uint8))
         carriers.append(carrier[order])
         offsets.append(offset[order])
         vertex_part.append(order_part)
@@ -182,12 +188,12 @@ def _join(
 
 
 def _first_use(
-    pieces: list[tuple[int, Int64[np.ndarray, "quad 4"]]], n: int
+    pieces: list[tuple[int, Int64[np.ndarray, "triangle 3"]]], n: int
 ) -> tuple[Int64[np.ndarray, " used"], UInt8[np.ndarray, " used"]]:
     seen: Bool[np.ndarray, " node"] = np.zeros(n, bool)
     order, order_part = [], []
-    for part, quads in pieces:
-        fresh = np.unique(quads)
+    for part, triangles in pieces:
+        fresh = np.unique(triangles)
         fresh = fresh[~seen[fresh]]
         seen[fresh] = True
         order.append(fresh)
@@ -199,4 +205,3 @@ def _inverse(order: Int64[np.ndarray, " used"], n: int) -> Int64[np.ndarray, " n
     number = np.full(n, -1, np.int64)
     number[order] = np.arange(len(order))
     return number
-

@@ -8,7 +8,12 @@ from scipy.sparse.linalg import spsolve
 from mead_manip.synthetic.head_mesh import PARTS, HeadMesh
 
 JOINT_NAMES = ("jaw", "eye_left", "eye_right", "neck")
-_JOINT_CUBES = {"jaw": 14590, "eye_left": 13606, "eye_right": 13614, "neck": 14534}  # "jaw" turns about MakeHuman's mouth joint
+_JOINT_CUBES = {
+    "jaw": 14590,
+    "eye_left": 13606,
+    "eye_right": 13614,
+    "neck": 14534,
+}  # "jaw" turns about MakeHuman's mouth joint
 
 
 def joint_carrier(n_base: int) -> csr_matrix:
@@ -54,7 +59,9 @@ def _harmonic(
 ) -> Float64[np.ndarray, " vertex"]:
     """Solve Laplace's equation on the skin with inverse edge lengths as conductances."""
     triangles = mesh.triangles[mesh.triangle_part <= PARTS.index("mouth")]
-    edges = np.unique(np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1), axis=0)
+    edges = np.unique(
+        np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1), axis=0
+    )
     conductance = 1 / np.maximum(np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1), 1e-3)
     n = len(points)
     half = coo_matrix((conductance, (edges[:, 0], edges[:, 1])), shape=(n, n))
@@ -114,7 +121,9 @@ _CONTOUR_AXIS_Z = 0.45
 _FRONT_AZIMUTH = np.radians((33, 30, 28, 26, 24, 22, 18, 10))  # how far forward the row of points 0..7 reaches
 
 
-def contour_candidates(mesh: HeadMesh, points: Float64[np.ndarray, "vertex 3"]) -> Int64[np.ndarray, "contour candidate"]:
+def contour_candidates(
+    mesh: HeadMesh, points: Float64[np.ndarray, "vertex 3"]
+) -> Int64[np.ndarray, "contour candidate"]:
     """Rows of skin vertices at the height of each contour point, from the jaw line forward over the cheek.
 
     As the head turns, the visible contour of the far side moves along such a row. Point 8, the chin, stays.

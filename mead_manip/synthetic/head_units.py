@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import cast
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64, UInt8
+from scipy.spatial import cKDTree
 
 from mead_manip.synthetic.head_mesh import PARTS, HeadMesh
 from mead_manip.synthetic.makehuman import MakeHumanSource
@@ -23,20 +24,13 @@ UNIT_NAMES = (
     "AU28", "AU32", "AU34", "mouth_left", "mouth_right", "tongue_up", "tongue_out",
 )  # fmt: skip
 _EXPRESSIONS = "expression/units/caucasian/"
-_SIDED = {
-    "AU1": "eyebrows-{}-inner-up",
-    "AU2": "eyebrows-{}-extern-up",
-    "AU4": "eyebrows-{}-down",
-    "AU5": "eye-{}-opened-up",
-    "AU9": "nose-{}-elevation",
-}
+_SIDED = {"AU5": "eye-{}-opened-up"}
 _SPLIT = {
     "AU10": "mouth-elevation",
     "AU12": "mouth-corner-puller",
     "grin": "mouth-upward-retraction",
     "AU15": "mouth-depression",
     "AU16": "mouth-depression-retraction",
-    "AU20": "mouth-retraction",
 }
 _WHOLE = {
     "AU17": "mouth-eversion",
@@ -50,6 +44,7 @@ _WHOLE = {
 SPLIT_WIDTH = 0.06  # dm, of the sigmoid between left and right
 LIP_LINE_Y = 6.607
 MOUTH_HALF_WIDTH = 0.259
+BROW_Y = 7.38
 
 
 class Units:
@@ -99,7 +94,16 @@ class Units:
             return self._symmetric(self.target(_SPLIT[stem])) * self.left[:, None]
         if stem == "AU7":
             return 0.6 * self.target("eye-left-slit")
-        return {"AU6": self._cheek_raise, "AU14": self._dimple}[stem]()
+        ours = {
+            "AU1": self._inner_brow_raise,
+            "AU2": self._outer_brow_raise,
+            "AU4": self._brow_lower,
+            "AU6": self._cheek_raise,
+            "AU9": self._nose_wrinkle,
+            "AU14": self._dimple,
+            "AU20": self._lip_stretch,
+        }
+        return ours[stem]()
 
     def _symmetric(self, displacements: Points) -> Points:
         return 0.5 * (displacements + self.mirrored(displacements))
@@ -109,6 +113,38 @@ class Units:
 
     def _push(self, weights: Weights, direction: tuple[float, float, float]) -> Points:
         return weights[:, None] * np.array(direction)
+
+    # ---- brows and nose: MakeHuman's targets give the folds, ours the range that people have (5 to 8 mm) -------------
+
+    def _brow(self, x: float, width: float) -> Weights:
+        """A piece of the left brow: it reaches far up the forehead and ends above the lid."""
+        height = (self.points[:, 1] - BROW_Y) / np.where(self.points[:, 1] > BROW_Y, 0.17, 0.036)
+        across = (self.points[:, 0] - x) / width
+        front = np.clip((self.points[:, 2] - 0.75) / 0.25, 0, 1)
+        return np.exp(-0.5 * (across**2 + height**2)) * front * self.soft
+
+    def _inner_brow_raise(self) -> Points:
+        return 0.6 * self.target("eyebrows-left-inner-up") + self._push(self._brow(0.14, 0.11), (0.004, 0.055, 0.0))
+
+    def _outer_brow_raise(self) -> Points:
+        return 0.6 * self.target("eyebrows-left-extern-up") + self._push(self._brow(0.38, 0.15), (0.004, 0.055, 0.0))
+
+    def _brow_lower(self) -> Points:
+        inner = self._push(self._brow(0.13, 0.11), (-0.028, -0.04, 0.008))
+        outer = self._push(self._brow(0.36, 0.14), (-0.012, -0.022, 0.004))
+        return 0.6 * self.target("eyebrows-left-down") + inner + outer
+
+    def _nose_wrinkle(self) -> Points:
+        brow = self._push(self._brow(0.12, 0.10), (-0.008, -0.018, 0.004))
+        wing = self._push(self._bell((0.15, 6.94, 1.45), (0.09, 0.10, 0.14)), (0.004, 0.03, 0.008))
+        return self.target("nose-left-elevation") + brow + wing
+
+    def _lip_stretch(self) -> Points:
+        pull = self._bell((MOUTH_HALF_WIDTH, LIP_LINE_Y, 1.4), (0.13, 0.09, 0.16)) * self.left
+        stretch = self._symmetric(self.target("mouth-retraction")) * self.left[:, None]
+        return stretch + self._push(pull, (0.04, -0.045, -0.02))
+
+    # ---- cheeks ------------------------------------------------------------------------------------------------------
 
     def _cheek_raise(self) -> Points:
         below_lid = 1 / (1 + np.exp((self.points[:, 1] - 7.262) / 0.012))
@@ -127,18 +163,8 @@ class Units:
 
     # ---- lips --------------------------------------------------------------------------------------------------------
 
-    def lips(self) -> tuple[Weights, Weights]:
-        """How much each vertex belongs to the red of the upper and of the lower lip."""
-        x, y, z = self.points.T
-        across = np.clip(1 - (abs(x) / (MOUTH_HALF_WIDTH + 0.02)) ** 4, 0, 1)
-        front = np.clip((z - (1.36 + 0.1 * across)) / 0.06, 0, 1) * self.soft
-        profile = np.sqrt(np.clip(1 - (x / (MOUTH_HALF_WIDTH + 0.02)) ** 2, 0.05, 1))
-        upper = np.clip(2.0 - (y - LIP_LINE_Y) / (0.085 * profile), 0, 1) * (y >= LIP_LINE_Y)
-        lower = np.clip(2.0 - (LIP_LINE_Y - y) / (0.11 * profile), 0, 1) * (y < LIP_LINE_Y)
-        return upper * across * front, lower * across * front
-
     def _roll_in(self, thin: float, back: float) -> Points:
-        upper, lower = self.lips()
+        upper, lower = lip_weights(self.points, self.soft)
         weight = upper + lower
         height = self.points[:, 1] - LIP_LINE_Y
         return np.stack([0 * weight, -thin * height * weight, -back * weight], axis=1)
@@ -151,7 +177,7 @@ class Units:
         return self._roll_in(0.6, 0.045)
 
     def _AU32(self) -> Points:
-        upper, lower = self.lips()
+        upper, lower = lip_weights(self.points, self.soft)
         middle = np.exp(-0.5 * (self.points[:, 0] / 0.14) ** 2)
         chin = self._bell((0, 6.42, 1.5), (0.16, 0.1, 0.2))
         lip = self._push(lower * middle, (0, 0.03, -0.055)) + self._push(upper * middle, (0, 0.022, 0.006))
@@ -184,10 +210,19 @@ class Units:
         return self._push(self._tip(), (0, 0.06, 0.26))
 
 
-def mirror_of(points: Points, part: np.ndarray) -> np.ndarray:
-    """Index of the vertex at the mirrored place; parts swap left and right."""
-    from scipy.spatial import cKDTree
+def lip_weights(points: Points, soft: Weights) -> tuple[Weights, Weights]:
+    """How much each vertex belongs to the red of the upper and of the lower lip."""
+    x, y, z = points.T
+    across = np.clip(1 - (abs(x) / (MOUTH_HALF_WIDTH + 0.02)) ** 8, 0, 1)
+    front = np.clip((z - (1.36 + 0.1 * across)) / 0.06, 0, 1) * soft
+    profile = np.sqrt(np.clip(1 - (x / (MOUTH_HALF_WIDTH + 0.02)) ** 2, 0.05, 1))
+    upper = np.clip(2.0 - (y - LIP_LINE_Y) / (0.085 * profile), 0, 1) * (y >= LIP_LINE_Y)
+    lower = np.clip(2.0 - (LIP_LINE_Y - y) / (0.11 * profile), 0, 1) * (y < LIP_LINE_Y)
+    return upper * across * front, lower * across * front
 
+
+def mirror_of(points: Points, part: UInt8[np.ndarray, " vertex"]) -> Int64[np.ndarray, " vertex"]:
+    """Index of the vertex at the mirrored place; parts swap left and right."""
     swap = {PARTS.index("eye_left"): PARTS.index("eye_right"), PARTS.index("eye_right"): PARTS.index("eye_left")}
     mirror = np.zeros(len(points), np.int64)
     for value in np.unique(part):
