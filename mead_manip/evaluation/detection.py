@@ -50,7 +50,7 @@ def average_precision(score: Score, positive: Positive) -> float:
         tied = score == value
         n_tied, found_tied = int(tied.sum()), int(positive[tied].sum())
         if found_tied:
-            # The k-th of n tied clips is one of f outliers with chance f/n; then (k-1)(f-1)/(n-1) before it are too.
+            # The k-th of n tied clips is one of f outliers with chance f/n, and (k-1)(f-1)/(n-1) before it are too.
             place = np.arange(1, n_tied + 1)
             others = (place - 1) * (found_tied - 1) / max(1, n_tied - 1)
             precision = (found_above + 1 + others) / (n_above + place)
@@ -61,7 +61,7 @@ def average_precision(score: Score, positive: Positive) -> float:
 
 
 def auroc_by_class(score: Score, positive: Positive, labels: Sequence[str]) -> dict[str, float]:
-    """Give the AUROC within every label that has both kinds. Pooled AUROC can be won by a bias between classes alone."""
+    """Give the AUROC within every label that has both kinds. The pooled one can be won by class bias alone."""
     names = np.asarray(labels)
     both = [name for name in sorted(set(labels)) if 0 < positive[names == name].sum() < (names == name).sum()]
     return {name: auroc(score[names == name], positive[names == name]) for name in both}

@@ -41,9 +41,9 @@ class Architecture:
     lstm_layers: int = 2
 
     @classmethod
-    def of_size(cls, size: str, n_coefs: int) -> Architecture:
+    def of_size(cls, size: str, n_coefs: int, emotions: tuple[str, ...] = NED_EMOTIONS) -> Architecture:
         """Give NED's widths (`full`) or narrow ones that train in under a minute on two cores (`small`)."""
-        return cls(n_coefs, **_SIZES[size])
+        return cls(n_coefs, emotions, **_SIZES[size])
 
     def to_json(self) -> str:
         """Give the text that is stored with the weights."""

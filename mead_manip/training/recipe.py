@@ -9,8 +9,8 @@ from mead_manip.config import TrainConfig
 DECAY_STEPS = 10  # the learning rate falls to zero in this many equal steps
 SHORT_RUN_DECAY = 0.3  # the last part of a run counted in iterations, in which it falls
 
-# Where a setting is not given, the size decides. `full` is NED's fine-tuning on MEAD. `small` learns twenty times faster
-# and holds the mapping network back (a hundredth of the step, StarGAN v2's proportion): at an equal step its codes
+# Where a setting is not given, the size decides. `full` is NED's fine-tuning on MEAD. `small` learns twenty times as
+# fast and holds the mapping network back (a hundredth of the step, StarGAN v2's proportion): at an equal step its codes
 # collapse to one before the discriminator has learned to tell emotions apart.
 _FULL = {"epochs": 10, "iterations": None, "batch_size": 64, "learning_rate": 1e-4, "mapping_rate": 1.0, "ema": 0.0}
 _SMALL = {"epochs": None, "iterations": 900, "batch_size": 32, "learning_rate": 2e-3, "mapping_rate": 0.01, "ema": 0.99}

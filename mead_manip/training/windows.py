@@ -114,8 +114,8 @@ class Scale:
     def of(cls, frames: Float[Tensor, "frame coef"], scaling: str) -> Scale:
         """Measure the training frames.
 
-        `raw` keeps the numbers, as NED does with FLAME's, which have unit variance by construction. `spread` divides all
-        by one number: as large as FLAME's, in their own proportions. `each` gives every coefficient unit variance.
+        `raw` keeps the numbers, as NED does with FLAME's, which have unit variance by construction. `spread` divides
+        all by one number: as large as FLAME's, in their own proportions. `each` gives every coefficient unit variance.
         """
         percent = torch.tensor(RANGE_PERCENT, dtype=torch.float64) / 100
         low, high = torch.from_numpy(np.quantile(frames.numpy(), percent.numpy(), axis=0)).float()
