@@ -1,0 +1,1 @@
+"""Networks and face models: tensors in, tensors out; no files, no options, no device choice."""
