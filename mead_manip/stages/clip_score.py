@@ -221,7 +221,7 @@ class _Work:
     # ---- identities ------------------------------------------------------------------------------------------------
 
     def _track_key(self, clip_id: str) -> dict[str, str]:
-        return {FaceTrack.NAME: store.read_key(self.workspace.path("preprocess", clip_id))}
+        return {FaceTrack.NAME: store.read_key(self.workspace.path("preprocess", clip_id), FaceTrack)}
 
     def _sampling(self) -> dict[str, Any]:
         return {"frames": self.config.frames, "middle": MIDDLE}

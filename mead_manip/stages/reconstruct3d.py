@@ -55,7 +55,7 @@ class _Work:
         return registry.load("reconstructor", self.config.backend, smoothing=self.config.smoothing)
 
     def provenance(self, clip_id: str) -> Provenance:
-        key = store.read_key(self.workspace.path("preprocess", clip_id))
+        key = store.read_key(self.workspace.path("preprocess", clip_id), FaceTrack)
         return Provenance(
             schema=Reconstruction.schema_id(),
             stage=STAGE,
