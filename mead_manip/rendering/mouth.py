@@ -17,7 +17,7 @@ from mead_manip.rendering.relighting import vertex_normals
 TEETH = np.array([1.10, 1.06, 0.96], np.float32)
 TONGUE = np.array([0.62, 0.33, 0.33], np.float32)
 CAVITY = np.array([0.20, 0.07, 0.06], np.float32)
-KEPT_FROM, KEPT_TO = 0.30, 0.75  # share of the new opening that the old one must have for its pixels to be kept
+KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
 
 
 def opening_ratio(old_landmarks: Float32[np.ndarray, "68 2"], new_landmarks: Float32[np.ndarray, "68 2"]) -> float:

@@ -38,7 +38,7 @@ class WarpSettings:
 
     reach: float = 0.45  # distance over which the motion fades outside the mesh, in inter-ocular distances
     relight: float = 0.8  # exponent on the shading ratio; 0 leaves the light of the source
-    crease: float = 0.45  # exponent on the area ratio: skin that bunches up gets darker
+    crease: float = 0.3  # exponent on the area ratio: skin that bunches up gets darker
 
 
 class WarpRenderer:
@@ -154,8 +154,9 @@ def fill_and_fade(
     distance = cv2.distanceTransform((~(covered | inside(covered))).astype(np.uint8), cv2.DIST_L2, 3)
     fade = np.clip(1.0 - distance / max(reach, 1.0), 0.0, 1.0)
     fade = fade * fade * (3.0 - 2.0 * fade)
-    border = cv2.GaussianBlur(np.where(covered, ratio, np.float32(1.0)), (0, 0), 1.0)
-    return filled * fade[..., None], np.where(covered, border, np.float32(1.0))
+    # Normals change from triangle to triangle; light on skin does not.
+    smooth = cv2.GaussianBlur(np.where(covered, ratio, np.float32(1.0)), (0, 0), max(0.04 * reach, 0.8))
+    return filled * fade[..., None], np.where(covered, smooth, np.float32(1.0))
 
 
 def inside(covered: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
