@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ class LabelledSequence:
     emotion: int
 
 
+@runtime_checkable
 class SequenceClassifier(Protocol):
     """Anything that reads an emotion off coefficients."""
 
