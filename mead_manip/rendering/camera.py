@@ -1,7 +1,5 @@
 """Head space (dm, y up, z to the viewer) -> screen (pixels, y down, depth larger = nearer)."""
 
-from __future__ import annotations
-
 import numpy as np
 from jaxtyping import Float, Float32
 

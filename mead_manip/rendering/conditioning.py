@@ -4,16 +4,14 @@ NMFC ("normalised mean face coordinates", Head2Head and NED): every vertex wears
 template, whatever the person, the expression or the pose, so that a renderer can read the correspondence off the image.
 """
 
-from __future__ import annotations
-
 from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 from numba import njit
 
-from .camera import to_screen
-from .rasterizer import rasterize_attributes
+from mead_manip.rendering.camera import to_screen
+from mead_manip.rendering.rasterizer import rasterize_attributes
 
 FACING_LIMIT = -0.15  # NED hides what looks away from the camera by more than this (camera-space normal z)
 

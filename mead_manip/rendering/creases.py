@@ -1,7 +1,5 @@
 """Skin that is pressed together: where wrinkles show when a face moves."""
 
-from __future__ import annotations
-
 from typing import no_type_check
 
 import numpy as np

@@ -4,15 +4,13 @@ Triangles of the head are a few pixels large, so everything soft is worked out p
 sharp part of shading (texture, highlights) is done per pixel, in `shading`.
 """
 
-from __future__ import annotations
-
 from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 from numba import njit
 
-from .rasterizer import draw_depth
+from mead_manip.rendering.rasterizer import draw_depth
 
 N_HARMONICS = 9
 

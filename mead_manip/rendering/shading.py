@@ -4,15 +4,13 @@ Colour is linear light with 1 = a white sheet in full key light. Textures and pi
 to 2 (gamma 2 stands in for sRGB: exact to 2 % and free of pow()).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 from numba import njit
 
-from .rasterizer import weights_at
+from mead_manip.rendering.rasterizer import weights_at
 
 AMBIENT, SHADOW, OCCLUSION, WRINKLE, GARMENT = 0, 3, 4, 5, 6  # columns of `vertex_light`; ambient takes three
 N_VERTEX_CHANNELS = 7

@@ -1,15 +1,24 @@
 """Hair, brows and lashes: textured triangles blended over the shaded image from back to front."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 from numba import njit
 
-from .rasterizer import drawable, snap, walk
-from .shading import AMBIENT, GAIN, GLOSS, OCCLUSION, SHADOW, SHARPNESS, TEXTURE, Lights, half_vectors, sharp
+from mead_manip.rendering.rasterizer import drawable, snap, walk
+from mead_manip.rendering.shading import (
+    AMBIENT,
+    GAIN,
+    GLOSS,
+    OCCLUSION,
+    SHADOW,
+    SHARPNESS,
+    TEXTURE,
+    Lights,
+    half_vectors,
+    sharp,
+)
 
 # Columns of a strand material row that `shading` uses for wrap:
 BIAS = 5  # depth bias towards the viewer, dm

@@ -55,6 +55,7 @@ class Look:
     hair: str  # "" = bald
     hair_colour: Rgb
     garment: Rgb
+    collar: float  # dm by which the garment reaches higher than a plain collar
     light_directions: Float32[np.ndarray, "light xyz=3"]  # the first casts the shadow
     light_colours: Float32[np.ndarray, "light rgb=3"]
     ambient: Float32[np.ndarray, "harmonic=9 rgb=3"]
@@ -89,6 +90,7 @@ def random_look(rng: np.random.Generator, *, studio: bool = False, skin: str | N
         hair=hair,
         hair_colour=hair_colour,
         garment=_garment(rng),
+        collar=float(rng.uniform(-0.1, 0.1) if rng.uniform() < 0.7 else rng.uniform(0.1, 0.3)),
         light_directions=directions,
         light_colours=colours,
         ambient=ambient,
