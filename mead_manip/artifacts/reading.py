@@ -85,8 +85,9 @@ def read(file: h5py.File, spec: Spec) -> Any:
 def read_text(file: h5py.Group, name: str) -> str:
     """Read a fixed-length scalar text."""
     dataset = vetted(file, name)
-    if dataset.dtype.kind != "S" or dataset.shape != () or dataset.dtype.itemsize > MAX_TEXT:
-        found = f"{name}: {dataset.dtype} with shape {dataset.shape}"
+    dtype = dataset.dtype
+    if dtype.kind != "S" or dataset.shape != () or dtype.itemsize > MAX_TEXT:
+        found = f"{name}: {dtype} with shape {dataset.shape}"
         raise ArtifactInvalid(found, expected=f"one fixed-length text of at most {MAX_TEXT} bytes")
     return bytes(dataset[()]).decode()
 
@@ -110,7 +111,8 @@ def vetted(group: h5py.Group, name: str) -> h5py.Dataset:
         raise ArtifactInvalid(f"{name} is a virtual dataset", expected="data inside the file")
     if dataset.external:
         raise ArtifactInvalid(f"{name} keeps its data in another file", expected="data inside the file")
-    if dataset.shape is None or dataset.dtype.kind not in "biufS" or dataset.dtype.hasobject:
+    dtype = dataset.dtype
+    if dataset.shape is None or dtype.kind not in "biufS" or dtype.hasobject:
         raise ArtifactInvalid(f"{name} has type {_type_name(dataset)}", expected="plain numbers or fixed-length text")
     _check_size(name, dataset)
     return dataset
@@ -120,9 +122,9 @@ def vetted(group: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def _local(group: h5py.Group, name: str) -> Any:
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink):
-        kind = "an external link" if isinstance(link, h5py.ExternalLink) else "a soft link"
+    kind_of_link = group.id.links.get_info(name.encode()).type
+    if kind_of_link != h5py.h5l.TYPE_HARD:
+        kind = "a soft link" if kind_of_link == h5py.h5l.TYPE_SOFT else "an external link"
         raise ArtifactInvalid(f"{name} is {kind}", expected="data inside the file")
     return group[name]
 
@@ -139,7 +141,7 @@ def _check_size(name: str, dataset: h5py.Dataset) -> None:
     filters = {properties.get_filter(index)[0] for index in range(properties.get_nfilters())}
     if filters - _FILTERS:
         raise ArtifactInvalid(f"{name} uses HDF5 filter {sorted(filters - _FILTERS)}", expected="gzip or none")
-    stored, declared = dataset.id.get_storage_size(), dataset.size * dataset.dtype.itemsize
+    stored, declared = dataset.id.get_storage_size(), dataset.nbytes
     ratio = _MAX_DEFLATE if h5py.h5z.FILTER_DEFLATE in filters else 1
     if declared > MAX_BYTES or declared > stored * ratio:
         found = f"{name} declares {declared} bytes and stores {stored}"
