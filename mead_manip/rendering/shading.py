@@ -14,8 +14,7 @@ from mead_manip.rendering.rasterizer import weights_at
 
 AMBIENT, SHADOW, OCCLUSION, WRINKLE, GARMENT = 0, 3, 4, 5, 6  # columns of `vertex_light`; ambient takes three
 N_VERTEX_CHANNELS = 7
-GAIN, GLOSS, SHARPNESS, WRAP, TEXTURE = 0, 3, 4, 5, 8  # columns of a material row; gain and wrap take three
-N_MATERIAL_CHANNELS = 9
+GAIN, GLOSS, SHARPNESS, WRAP, TEXTURE, BULGE = 0, 3, 4, 5, 8, 9  # columns of a material row; gain, wrap take three
 SHOULDER = 0.7  # linear light above this is compressed towards 1
 
 
@@ -26,7 +25,7 @@ class Surface(NamedTuple):
     uv: Float32[np.ndarray, "texcoord uv=2"]  # 0..1, v down
     uv_faces: Int32[np.ndarray, "triangle corner=3"]
     material: UInt8[np.ndarray, " triangle"]  # row of `materials`
-    materials: Float32[np.ndarray, "material channel=9"]
+    materials: Float32[np.ndarray, "material channel=10"]
     textures: tuple[UInt8[np.ndarray, "height width rgb=3"], ...]
 
 
@@ -170,6 +169,10 @@ def _shade(
                 hem = np.float32(0.62) if channel[GARMENT] < 0.025 else np.float32(1.0)
                 red, green, blue, gloss = garment[0] * hem, garment[1] * hem, garment[2] * hem, np.float32(0.0)
             sum_r, sum_g, sum_b = channel[AMBIENT], channel[AMBIENT + 1], channel[AMBIENT + 2]
+            # A bulge (the cornea over the iris) draws highlights towards the middle.
+            hx, hy = nx * row[BULGE], ny * row[BULGE]
+            inverse = np.float32(1.0) / np.sqrt(hx * hx + hy * hy + nz * nz)
+            hx, hy, hz = hx * inverse, hy * inverse, nz * inverse
             shine_r, shine_g, shine_b = np.float32(0.0), np.float32(0.0), np.float32(0.0)
             for light in range(directions.shape[0]):
                 seen = channel[SHADOW] if light == 0 else channel[OCCLUSION]
@@ -178,7 +181,7 @@ def _shade(
                 sum_g += seen * colours[light, 1] * max((cosine + row[WRAP + 1]) / (1 + row[WRAP + 1]), 0.0)
                 sum_b += seen * colours[light, 2] * max((cosine + row[WRAP + 2]) / (1 + row[WRAP + 2]), 0.0)
                 if cosine > 0.0 and gloss > 0.0:
-                    half = max(nx * halves[light, 0] + ny * halves[light, 1] + nz * halves[light, 2], 0.0)
+                    half = max(hx * halves[light, 0] + hy * halves[light, 1] + hz * halves[light, 2], 0.0)
                     shine = seen * gloss * sharp(half, row[SHARPNESS])
                     shine_r += shine * colours[light, 0]
                     shine_g += shine * colours[light, 1]

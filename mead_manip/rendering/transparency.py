@@ -32,7 +32,7 @@ class Strands(NamedTuple):
     uv: Float32[np.ndarray, "texcoord uv=2"]  # 0..1, v down
     uv_faces: Int32[np.ndarray, "triangle corner=3"]
     material: UInt8[np.ndarray, " triangle"]
-    materials: Float32[np.ndarray, "material channel=9"]
+    materials: Float32[np.ndarray, "material channel=10"]
     textures: tuple[UInt8[np.ndarray, "height width rgba=4"], ...]
     hides: Bool[np.ndarray, " material"]  # counts as an occluder of the face (hair does, brows and lashes do not)
 

@@ -19,6 +19,7 @@ from mead_manip.synthetic.strands import PersonStrands
 
 REACH_DM = 2.0  # around the head's origin: what shadow maps cover
 AMBIENT_DIRECTIONS = light.sphere_directions(11, lowest_z=-0.35)
+SUNKEN_LIFT = 0.5  # exponent on the ambient occlusion of teeth, tongue and eyes
 PENUMBRA = 0.09  # radians between the four shadow rays of the key light
 
 
@@ -111,6 +112,9 @@ class Scene:
     ) -> Float32[np.ndarray, "vertex channel=7"]:
         look = self.look
         occlusion, shadow = self._occlusion(whole, normals), self._shadow(whole, strand_vertices)
+        sunken = self.kit.sunken
+        occlusion[sunken] **= SUNKEN_LIFT
+        shadow[sunken] = np.maximum(shadow[sunken], 0.7 * occlusion[sunken])
         columns = np.empty((len(whole), shading.N_VERTEX_CHANNELS), np.float32)
         ambient = np.maximum(light.harmonics(normals) @ look.ambient, 0.02)
         columns[:, :3] = ambient * occlusion[:, None]
@@ -174,15 +178,15 @@ def _spread(direction: Float32[np.ndarray, " xyz=3"], angle: float) -> Float32[n
     return (rays / np.linalg.norm(rays, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _materials(look: Look) -> Float32[np.ndarray, "material channel=9"]:
-    """Rows: gain rgb, gloss, sharpness, wrap rgb (light that bleeds round into the shade), texture."""
+def _materials(look: Look) -> Float32[np.ndarray, "material channel=10"]:
+    """Rows: gain rgb, gloss, sharpness, wrap rgb (light that bleeds round into the shade), texture, bulge."""
     wet = (look.eye_gain,) * 3
     rows = [
-        [*look.skin_gain, look.skin_gloss, 22.0, 0.32, 0.18, 0.14, 0],
-        [0.75, 0.45, 0.42, 0.05, 20.0, 0.3, 0.2, 0.2, 0],
-        [*wet, 0.8, 500.0, 0.25, 0.25, 0.25, 1],
-        [1.15, 1.02, 0.86, 0.12, 30.0, 0.3, 0.25, 0.25, 2],
-        [0.75, 0.6, 0.6, 0.06, 25.0, 0.35, 0.2, 0.2, 3],
-        [*look.garment, 0.0, 10.0, 0.2, 0.2, 0.2, 0],
+        [*look.skin_gain, look.skin_gloss, 22.0, 0.32, 0.18, 0.14, 0, 1.0],
+        [0.75, 0.45, 0.42, 0.05, 20.0, 0.3, 0.2, 0.2, 0, 1.0],
+        [*wet, 1.4, 220.0, 0.25, 0.25, 0.25, 1, 2.2],
+        [2.1, 1.9, 1.6, 0.12, 30.0, 0.3, 0.25, 0.25, 2, 1.0],
+        [0.9, 0.7, 0.7, 0.06, 25.0, 0.35, 0.2, 0.2, 3, 1.0],
+        [*look.garment, 0.0, 10.0, 0.2, 0.2, 0.2, 0, 1.0],
     ]
     return np.array(rows, np.float32)

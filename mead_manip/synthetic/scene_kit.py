@@ -37,6 +37,9 @@ class SceneKit:
         self.uv = np.ascontiguousarray(asset.uvs, np.float32)
         uv_faces = asset.uv_triangles.astype(np.int32)
         self.uv_faces = np.concatenate([uv_faces, np.repeat(uv_faces[:1], n_skirt, axis=0)])
+        # Teeth, tongue and eyes sit in narrow openings, which coarse shadow maps close too early.
+        self.sunken = np.zeros(self.n_vertices + len(self.skirt.rim), bool)
+        self.sunken[np.unique(triangles[np.isin(parts[asset.triangle_part], (EYE, TOOTH, TONGUE))])] = True
         self.occluders = np.ascontiguousarray(triangles[occludes])
         self.skin_faces = np.ascontiguousarray(triangles[is_skin])
         covered = np.maximum(asset.neckline, np.abs(template[:, 0]) - SHOULDER_DM)

@@ -122,9 +122,9 @@ class PersonStrands:
         return np.clip(1.7 * maps[:, n:].mean(0), 0.12, 1.0)
 
 
-def _materials(look: Look) -> Float32[np.ndarray, "material channel=9"]:
-    """Rows: gain rgb, gloss, sharpness, depth bias (dm), density (of alpha), unused, texture."""
-    brow = [*look.brow_colour / GREY_MEAN, 0.0, 10.0, 0.03, look.brow_density, 0.0, BROW]
-    lash = [0.5, 0.5, 0.5, 0.0, 10.0, 0.02, look.lash_density, 0.0, LASH]
-    hair = [*look.hair_colour / GREY_MEAN, 0.25, 12.0, 0.05, 1.1, 0.0, HAIR]
+def _materials(look: Look) -> Float32[np.ndarray, "material channel=10"]:
+    """Rows: gain rgb, gloss, sharpness, depth bias (dm), density (of alpha), unused, texture, unused."""
+    brow = [*look.brow_colour / GREY_MEAN, 0.0, 10.0, 0.03, look.brow_density, 0.0, BROW, 1.0]
+    lash = [0.5, 0.5, 0.5, 0.0, 10.0, 0.02, look.lash_density, 0.0, LASH, 1.0]
+    hair = [*look.hair_colour / GREY_MEAN, 0.25, 12.0, 0.05, 1.1, 0.0, HAIR, 1.0]
     return np.array([brow, lash, hair], np.float32)
