@@ -10,6 +10,7 @@ from mead_manip.synthetic.head_mesh import LASH_GUIDE, PARTS, HeadMesh, triangul
 from mead_manip.synthetic.makehuman import BROWS, HAIR, LASHES, MakeHumanSource, Proxy
 
 KINDS = {**dict.fromkeys(BROWS, "brow"), **dict.fromkeys(LASHES, "lash"), **dict.fromkeys(HAIR, "hair")}
+CROWN_Y, CLEARANCE = 7.75, 0.035  # dm: hair above this height of the base mesh stays that far off the skin
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ def _hang(
     base: Float64[np.ndarray, "base 3"],
     number: Int64[np.ndarray, " base"],
 ) -> Attachment:
-    refs, weights, offsets = np.where(proxy.weights == 0, proxy.refs[:, :1], proxy.refs), proxy.weights, proxy.offsets
-    refs = number[refs]
-    lost = (refs < 0).any(1)
-    if lost.any():  # hung on a helper that is not part of the head
+    refs = number[np.where(proxy.weights == 0, proxy.refs[:, :1], proxy.refs)]
+    weights, offsets = proxy.weights.copy(), proxy.offsets.copy()
+    lost = np.flatnonzero((refs < 0).any(axis=1))  # hung on a helper that is not part of the head
+    if len(lost):
         positions = (proxy.weights[:, :, None] * base[proxy.refs]).sum(1) + proxy.offsets
-        refs[lost], weights, offsets = (*_nearest_scalp(positions, lost, mesh, points, weights, offsets),)
+        refs[lost], weights[lost], offsets[lost] = _rehang(positions[lost], mesh, points)
     used = np.unique(proxy.quad_texcoords)
     texcoord_number = np.zeros(len(proxy.texcoords), np.int64)
     texcoord_number[used] = np.arange(len(used))
@@ -65,21 +66,20 @@ def _hang(
     )
 
 
-def _nearest_scalp(
-    positions: Float64[np.ndarray, "vertex 3"],
-    lost: np.ndarray,
-    mesh: HeadMesh,
-    points: Float64[np.ndarray, "vertex 3"],
-    weights: Float64[np.ndarray, "vertex 3"],
-    offsets: Float64[np.ndarray, "vertex 3"],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hang vertices on the middle of the nearest skin triangle off the face."""
-    middles = points[mesh.triangles].mean(1)
+def _rehang(
+    positions: Float64[np.ndarray, "lost 3"], mesh: HeadMesh, points: Float64[np.ndarray, "vertex 3"]
+) -> tuple[Int64[np.ndarray, "lost 3"], Float64[np.ndarray, "lost 3"], Float64[np.ndarray, "lost 3"]]:
+    """Hang vertices on the middle of the nearest skin triangle off the face; on the crown, keep them clear of it."""
+    corners = points[mesh.triangles]
+    middles = corners.mean(1)
     off_face = (mesh.triangle_part == PARTS.index("skin")) & ((middles[:, 2] < 0.8) | (middles[:, 1] > 7.7))
     scalp = np.flatnonzero(off_face)
-    _, nearest = cKDTree(middles[scalp]).query(positions[lost])
-    triangles = mesh.triangles[scalp[nearest]]
-    weights, offsets = weights.copy(), offsets.copy()
-    weights[lost] = 1 / 3
-    offsets[lost] = positions[lost] - points[triangles].mean(1)
-    return triangles, weights, offsets
+    _, nearest = cKDTree(middles[scalp]).query(positions)
+    chosen = scalp[nearest]
+    normal = np.cross(corners[chosen, 1] - corners[chosen, 0], corners[chosen, 2] - corners[chosen, 0])
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    offsets = positions - middles[chosen]
+    height = (offsets * normal).sum(1)
+    crown = (positions[:, 1] > CROWN_Y) & (height < CLEARANCE)
+    offsets += normal * np.where(crown, CLEARANCE - height, 0)[:, None]
+    return mesh.triangles[chosen], np.full_like(positions, 1 / 3), offsets

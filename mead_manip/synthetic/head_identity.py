@@ -49,7 +49,7 @@ class Sliders:
     def __init__(self, source: MakeHumanSource, mesh: HeadMesh, n_base: int) -> None:
         self.rows: dict[str, int] = {}
         carrier = vstack([mesh.carrier, joint_carrier(n_base)], format="csr")
-        displacements = []
+        displacements: list[Float32[np.ndarray, "point 3"]] = []
         for name in [*_macro_names(), *_detail_names(source)]:
             self.rows[name] = len(displacements)
             displacements.append((carrier @ source.target(name, n_base)).astype(np.float32))

@@ -8,12 +8,8 @@ from scipy.sparse.linalg import spsolve
 from mead_manip.synthetic.head_mesh import PARTS, HeadMesh
 
 JOINT_NAMES = ("jaw", "eye_left", "eye_right", "neck")
-_JOINT_CUBES = {
-    "jaw": 14590,
-    "eye_left": 13606,
-    "eye_right": 13614,
-    "neck": 14534,
-}  # "jaw" turns about MakeHuman's mouth joint
+# First base vertex of the cube that marks each; the jaw turns about what MakeHuman calls the mouth joint.
+_JOINT_CUBES = {"jaw": 14590, "eye_left": 13606, "eye_right": 13614, "neck": 14534}
 
 
 def joint_carrier(n_base: int) -> csr_matrix:
@@ -59,9 +55,8 @@ def _harmonic(
 ) -> Float64[np.ndarray, " vertex"]:
     """Solve Laplace's equation on the skin with inverse edge lengths as conductances."""
     triangles = mesh.triangles[mesh.triangle_part <= PARTS.index("mouth")]
-    edges = np.unique(
-        np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1), axis=0
-    )
+    sides = np.concatenate([triangles[:, [k, (k + 1) % 3]] for k in range(3)])
+    edges = np.unique(np.sort(sides, axis=1), axis=0)
     conductance = 1 / np.maximum(np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1), 1e-3)
     n = len(points)
     half = coo_matrix((conductance, (edges[:, 0], edges[:, 1])), shape=(n, n))
@@ -124,7 +119,7 @@ _FRONT_AZIMUTH = np.radians((33, 30, 28, 26, 24, 22, 18, 10))  # how far forward
 def contour_candidates(
     mesh: HeadMesh, points: Float64[np.ndarray, "vertex 3"]
 ) -> Int64[np.ndarray, "contour candidate"]:
-    """Rows of skin vertices at the height of each contour point, from the jaw line forward over the cheek.
+    """Find rows of skin vertices at the height of each contour point, from the jaw line forward over the cheek.
 
     As the head turns, the visible contour of the far side moves along such a row. Point 8, the chin, stays.
     """

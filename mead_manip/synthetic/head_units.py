@@ -207,7 +207,7 @@ class Units:
         return self._push(self._tip(), (0, 0.13, 0.02))
 
     def _tongue_out(self) -> Points:
-        return self._push(self._tip(), (0, 0.06, 0.26))
+        return self._push(self._tip(), (0, 0.15, 0.2))
 
 
 def lip_weights(points: Points, soft: Weights) -> tuple[Weights, Weights]:

@@ -25,7 +25,8 @@ BROWS = tuple(f"eyebrow{i:03d}" for i in range(1, 13))
 LASHES = ("Eyelashes01", "eyelashes02", "eyelashes03", "eyelashes04")
 HAIR = ("afro01", "bob01", "bob02", "Braid01", "long01", "ponytail01", "short01", "short02", "short03", "short04")
 TARGET_FOLDERS = (
-    "asym", "cheek", "chin", "ears", "expression", "eyebrows", "eyes", "forehead", "head", "macrodetails", "mouth", "neck", "nose",
+    "asym", "cheek", "chin", "ears", "expression", "eyebrows", "eyes", "forehead", "head", "macrodetails", "mouth",
+    "neck", "nose",
 )  # fmt: skip
 
 _ROOT = "package/public/data/"
@@ -132,6 +133,8 @@ class MakeHumanSource:
     def picture(self, name: str) -> UInt8[np.ndarray, "height width channel"]:
         """Decode one whitelisted texture to RGB or RGBA."""
         picture = cv2.imdecode(np.frombuffer(self._member(_PICTURES[name]), np.uint8), cv2.IMREAD_UNCHANGED)
+        if picture is None:
+            raise ArtifactInvalid(f"{_PICTURES[name]} is no picture")
         if picture.ndim == 2:
             picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
         code = cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB
