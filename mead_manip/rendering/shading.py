@@ -186,7 +186,9 @@ def _shade(
                     shine_r += shine * colours[light, 0]
                     shine_g += shine * colours[light, 1]
                     shine_b += shine * colours[light, 2]
-            fold = contact[y, x]
+            fold = (
+                contact[y, x] if row[TEXTURE] == 0.0 else np.sqrt(contact[y, x])
+            )  # eyes and teeth are wet: they shine
             image[y, x, 0] = (red * sum_r + shine_r) * fold
             image[y, x, 1] = (green * sum_g + shine_g) * fold
             image[y, x, 2] = (blue * sum_b + shine_b) * fold

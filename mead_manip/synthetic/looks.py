@@ -19,6 +19,7 @@ EYES = (
 )  # fmt: skip
 DARK_EYES = ("eye_brown", "eye_brownlight")
 BROWS = tuple(f"eyebrow{i:03d}" for i in range(1, 13))
+CALM_BROWS = ("eyebrow001", "eyebrow006", "eyebrow009", "eyebrow010", "eyebrow011")  # the others frown at rest
 LASHES = ("Eyelashes01", "eyelashes02", "eyelashes03", "eyelashes04")
 LONG_HAIR = ("long01", "ponytail01", "Braid01", "bob01", "bob02")
 SHORT_HAIR = ("short01", "short02", "short03", "short04", "afro01")
@@ -82,7 +83,7 @@ def random_look(rng: np.random.Generator, *, studio: bool = False, skin: str | N
         skin_gloss=float(rng.uniform(0.02, 0.05) if studio else rng.uniform(0.0, 0.1)),
         eyes=str(rng.choice(DARK_EYES if _dark_eyed(rng, skin) else EYES)),
         eye_gain=float(rng.uniform(0.6, 0.9)),
-        brow=str(rng.choice(BROWS)),
+        brow=str(rng.choice(CALM_BROWS if studio else BROWS)),
         brow_colour=np.clip(brow_colour, 0.008, 0.06 if "african" in skin else 0.2).astype(np.float32),
         brow_density=float(rng.uniform(1.0, 1.6) if studio else rng.uniform(0.4, 1.8)),
         lash=str(rng.choice(LASHES)),

@@ -48,9 +48,15 @@ def test_face_is_seen_under_its_landmarks(head, look) -> None:
     assert picture.rgb.shape == (SIZE, SIZE, 3) and picture.rgb.dtype == np.uint8
     x, y = np.rint(landmarks_px(model, template)).astype(int).T
     assert (picture.face[y[17:], x[17:]] > 0.99).all()
-    assert picture.face[2, 2] == 0.0
     red, blue = picture.rgb[y[27:36], x[27:36], 0].astype(int), picture.rgb[y[27:36], x[27:36], 2].astype(int)
     assert (red > blue).all()  # skin
+
+
+def test_nothing_above_the_neck_is_cloth(head) -> None:
+    kit, _, template = head
+    covered = kit.garment[: len(template)] > 0
+    assert not covered[template[:, 1] > -1.0].any()
+    assert covered[(template[:, 1] < -1.7) & (np.abs(template[:, 0]) > 1.0)].all()
 
 
 def test_same_input_same_bytes(head, look) -> None:
