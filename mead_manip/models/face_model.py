@@ -5,7 +5,6 @@ Head space is in dm: +y up, +z out of the face, +x the subject's left, origin be
 """
 
 import functools
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,19 +13,13 @@ from torch import Tensor, nn
 
 from mead_manip.artifacts.assets import load_asset
 from mead_manip.artifacts.schemas import HeadAsset
+from mead_manip.models.head_buffers import Attachment, attachments_of, hang, head_buffers, part_slices
+from mead_manip.models.rigid import project, rotation
+
+__all__ = ["N_CONTOUR", "HeadModel", "head_model_from", "load_head", "project", "rotation", "sample_identity"]
 
 N_CONTOUR = 17  # iBUG-68 points 0-16
-LID_UNITS = ("AU5", "AU7")  # what they do to an eye fades as it closes, or blinks would not close it
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.7, 0.25  # closure per radian of gaze
-
-
-class Attachment(NamedTuple):
-    """Brows, lashes or hair: vertex = sum of weight x head[ref] + offset."""
-
-    kind: str
-    refs: Int[Tensor, "hung 3"]
-    weights: Float[Tensor, "hung 3"]
-    offsets: Float[Tensor, "hung 3"]
 
 
 class HeadModel(nn.Module):
@@ -148,9 +141,9 @@ class HeadModel(nn.Module):
         hung = self.attachments[name]
         turn = rotation(head_pose) if head_pose is not None else torch.eye(3).to(vertices)[None]
         if hung.kind == "hair":
-            at_rest = _hang(hung, neutral) + hung.offsets * self._growth(neutral)
+            at_rest = hang(hung, neutral) + hung.offsets.to(neutral) * self._growth(neutral)
             return (at_rest @ turn.mT).expand(len(vertices), -1, -1)
-        return _hang(hung, vertices) + hung.offsets @ turn.mT
+        return hang(hung, vertices) + hung.offsets.to(vertices) @ turn.mT
 
     def attachment_template(self, name: str) -> Float32[np.ndarray, "hung 3"]:
         """Vertices of an attachment on the mean person at rest."""
@@ -168,8 +161,8 @@ class HeadModel(nn.Module):
 
     def restricted(self, vertex_ids: Int[Tensor, " used"]) -> "HeadModel":
         """Keep some vertices only, in the given order. They have to include `required_vertices()`."""
-        number = torch.full((self.n_vertices,), -1, dtype=torch.long)
-        number[vertex_ids] = torch.arange(len(vertex_ids))
+        number = torch.full((self.n_vertices,), -1, dtype=torch.long, device=self.template.device)
+        number[vertex_ids] = torch.arange(len(vertex_ids), device=number.device)
         if (number[self.required_vertices()] < 0).any():
             raise ValueError("a restricted head needs the vertices of all landmarks")
         kept_lids = (number[self.lid_ids] >= 0).nonzero()[:, 0]
@@ -275,37 +268,7 @@ class HeadModel(nn.Module):
 
 def head_model_from(asset: HeadAsset) -> HeadModel:
     """Build the module from the asset's arrays."""
-    identity = torch.from_numpy(asset.identity_basis).float() * torch.from_numpy(asset.identity_scale)[:, None, None]
-    expression = (
-        torch.from_numpy(asset.expression_basis).float() * torch.from_numpy(asset.expression_scale)[:, None, None]
-    )
-    lids = np.flatnonzero((abs(asset.eyelid_close) + abs(asset.eyelid_arc)).max(axis=(0, 2)) > 0)
-    eyes = [asset.part_names.index("eye_left"), asset.part_names.index("eye_right")]
-    part = torch.from_numpy(asset.vertex_part).long()
-    fade = torch.tensor(
-        [[float(name in {f"{unit}_{side}" for unit in LID_UNITS}) for name in asset.coef_names] for side in "LR"]
-    )
-    buffers = {
-        "template": torch.from_numpy(asset.template),
-        "identity_basis": identity,
-        "expression_basis": expression,
-        "eyelid_close": torch.from_numpy(asset.eyelid_close[:, lids]),
-        "eyelid_arc": torch.from_numpy(asset.eyelid_arc[:, lids]),
-        "eyelid_seal": torch.from_numpy(asset.eyelid_seal[:, :, lids]).float() * asset.eyelid_seal_scale,
-        "lid_ids": torch.from_numpy(lids),
-        "jaw_weight": torch.from_numpy(asset.jaw_weight),
-        "neck_weight": torch.from_numpy(asset.neck_weight),
-        "joints": torch.from_numpy(asset.joints),
-        "joint_basis": torch.from_numpy(asset.joint_basis),
-        "eyeball": (part == eyes[0]).long() + 2 * (part == eyes[1]).long(),
-        "triangles": torch.from_numpy(asset.triangles).long(),
-        "triangle_part": torch.from_numpy(asset.triangle_part).long(),
-        "landmark_ids": torch.from_numpy(asset.landmarks).long(),
-        "contour_candidates": torch.from_numpy(asset.contour_candidates).long(),
-        "lid_fade": fade,
-        "extent_pairs": torch.from_numpy(_extent_pairs(asset)),
-    }
-    return HeadModel(buffers, asset.coef_names, asset.part_names, _part_slices(asset), _attachments(asset))
+    return HeadModel(head_buffers(asset), asset.coef_names, asset.part_names, part_slices(asset), attachments_of(asset))
 
 
 @functools.lru_cache(maxsize=1)
@@ -321,57 +284,3 @@ def sample_identity(
     index = int(rng.integers(len(asset.anchor_names))) if anchor is None else anchor
     noise = rng.standard_normal(asset.detail_factor.shape[0])
     return (asset.anchor_mean[index] + spread * (asset.detail_factor @ noise)).astype(np.float32)
-
-
-def project(
-    points: Float[Tensor, "*batch point 3"], camera: Float[Tensor, "*batch 3"]
-) -> Float[Tensor, "*batch point 2"]:
-    """Scaled orthographic view: camera = (scale px/dm, x px, y px), pixels with y down."""
-    scale, shift = camera[..., None, :1], camera[..., None, 1:]
-    return scale * points[..., :2] * torch.tensor([1.0, -1.0]).to(points) + shift
-
-
-def rotation(axis_angle: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rotation matrices of axis-angle vectors; differentiable at zero too."""
-    squared = (axis_angle**2).sum(-1)[..., None, None]
-    small = squared < 1e-8
-    angle = torch.where(small, torch.ones_like(squared), squared).sqrt()
-    sinc = torch.where(small, 1 - squared / 6, angle.sin() / angle)
-    versine = torch.where(small, 0.5 - squared / 24, (1 - angle.cos()) / angle**2)
-    x, y, z = axis_angle.unbind(-1)
-    zero = torch.zeros_like(x)
-    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
-    return torch.eye(3).to(axis_angle) + sinc * skew + versine * (skew @ skew)
-
-
-def _hang(hung: Attachment, vertices: Float[Tensor, "batch vertex 3"]) -> Float[Tensor, "batch hung 3"]:
-    return (vertices[:, hung.refs] * hung.weights[..., None]).sum(2)
-
-
-def _part_slices(asset: HeadAsset) -> dict[str, slice]:
-    """Vertices are grouped by part, so that each part is one slice."""
-    bounds = np.searchsorted(asset.vertex_part, np.arange(len(asset.part_names) + 1))
-    return {name: slice(int(bounds[i]), int(bounds[i + 1])) for i, name in enumerate(asset.part_names)}
-
-
-def _attachments(asset: HeadAsset) -> dict[str, Attachment]:
-    attachments = {}
-    for i, name in enumerate(asset.attachment_names):
-        rows = slice(*asset.attachment_vertex_start[i : i + 2])
-        attachments[name] = Attachment(
-            kind=asset.attachment_kinds[asset.attachment_kind[i]],
-            refs=torch.from_numpy(asset.attachment_refs[rows]).long(),
-            weights=torch.from_numpy(asset.attachment_weights[rows]),
-            offsets=torch.from_numpy(asset.attachment_offsets[rows]),
-        )
-    return attachments
-
-
-def _extent_pairs(asset: HeadAsset) -> np.ndarray:
-    """Vertices whose distances are the width, height and depth of the skull: (low, high) x axis."""
-    scalp = np.flatnonzero((asset.vertex_part == 0) & (asset.template[:, 1] > 0.35))
-    chin = int(asset.landmarks[8])
-    low = [int(scalp[asset.template[scalp, axis].argmin()]) for axis in range(3)]
-    high = [int(scalp[asset.template[scalp, axis].argmax()]) for axis in range(3)]
-    low[1] = chin
-    return np.array([low, high], np.int64)

@@ -252,11 +252,10 @@ def test_contour_does_not_depend_on_roll(model):
     straight = torch.tensor([[0.0, 0.5, 0.0]])
     vertices = model(at_rest(model), head_pose=straight)
     points = model.landmarks(vertices, straight)
+    from mead_manip.geometry import axis_angle_from_matrix
     from mead_manip.models.face_model import rotation
 
     roll = rotation(torch.tensor([[0.0, 0.0, 0.4]]))
-    from mead_manip.geometry import axis_angle_from_matrix
-
     turned = torch.from_numpy(axis_angle_from_matrix((roll @ rotation(straight)).numpy())).float()
     torch.testing.assert_close(model.landmarks(vertices @ roll.mT, turned), points @ roll.mT, atol=1e-4, rtol=0)
 
