@@ -46,7 +46,9 @@ class BuiltinLandmarks:
 
     def __init__(self, model: str | None = None, device: str = "auto") -> None:
         if model is not None and not Path(model).is_file():
-            raise BackendUnavailable(f"{model} does not exist", expected="a landmarker.h5", remedy="leave --landmarks-model out")
+            raise BackendUnavailable(
+                f"{model} does not exist", expected="a landmarker.h5", remedy="leave --landmarks-model out"
+            )
         self._path = Path(model) if model is not None else None
         self._device = "cpu" if device == "auto" else device  # the networks are so small that a GPU waits for them
 
@@ -68,6 +70,10 @@ class BuiltinLandmarks:
             last = None if detection is None else detection.landmarks_px
             found.append(detection)
         return found
+
+    def close(self) -> None:
+        """Drop the networks."""
+        self.__dict__.pop("_networks", None)
 
     def _follow(self, frame: UInt8[np.ndarray, "height width 3"], last: Float[np.ndarray, "68 2"]) -> Detection | None:
         landmarks, score = self._regress(frame, crop_from_landmarks(last))
@@ -103,7 +109,10 @@ class BuiltinLandmarks:
         padded = np.pad(small, (*pad, (0, 0)), mode="edge")
         with torch.inference_mode():
             maps = self._networks.finder(self._tensor(padded[None]))[0].cpu()
-        return [(score, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5, side / scale) for score, x, y, side in found_faces(maps, FOUND)]
+        return [
+            (score, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5, side / scale)
+            for score, x, y, side in found_faces(maps, FOUND)
+        ]
 
     def _regress(
         self, frame: UInt8[np.ndarray, "height width 3"], crop_from_frame: Float32[np.ndarray, "2 3"]
@@ -112,7 +121,9 @@ class BuiltinLandmarks:
         scale = float(np.linalg.norm(crop_from_frame[:, 0]))
         source, inner = _reduced(frame, scale)
         placed = crop_from_frame if inner is None else compose_affine(crop_from_frame, inner)
-        crop = cv2.warpAffine(source, placed, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        crop = cv2.warpAffine(
+            source, placed, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        )
         with torch.inference_mode():
             points, _, logit = self._networks.landmarks(self._tensor(np.stack([crop, crop[:, ::-1]])))
         both = points.cpu().numpy()
@@ -121,7 +132,9 @@ class BuiltinLandmarks:
         landmarks = transform_points(invert_affine(crop_from_frame), mean)
         return landmarks.astype(np.float32), float(logit.sigmoid().mean())
 
-    def _tensor(self, pictures: UInt8[np.ndarray, "batch height width 3"]) -> Float[torch.Tensor, "batch 3 height width"]:
+    def _tensor(
+        self, pictures: UInt8[np.ndarray, "batch height width 3"]
+    ) -> Float[torch.Tensor, "batch 3 height width"]:
         pixels = torch.from_numpy(np.ascontiguousarray(pictures)).to(self._networks.device)
         return pixels.permute(0, 3, 1, 2).float() / 255
 
@@ -173,4 +186,3 @@ def _reduced(
     trimmed = frame[: size[1] * by, : size[0] * by]
     reduced = cv2.resize(trimmed, size, interpolation=cv2.INTER_AREA)
     return reduced, np.array([[by, 0, (by - 1) / 2], [0, by, (by - 1) / 2]], np.float32)
-

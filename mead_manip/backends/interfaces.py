@@ -40,6 +40,9 @@ class LandmarkDetector(Protocol):
         The frames follow each other; `hints[0]` are the landmarks (68, 2) that were seen last before the first of them.
         """
 
+    def close(self) -> None:
+        """Let go of what is held; `detect` takes it up again."""
+
 
 @runtime_checkable
 class Reconstructor(Protocol):

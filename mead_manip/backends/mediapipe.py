@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import importlib
 import importlib.util
@@ -47,10 +46,13 @@ class MediapipeLandmarks:
     def __init__(self, model: str | None = None, device: str = "auto") -> None:
         if importlib.util.find_spec("mediapipe") is None:
             raise BackendUnavailable(
-                "landmarks backend 'mediapipe' needs the package mediapipe", remedy="pip install 'mead-manip[mediapipe]'"
+                "landmarks backend 'mediapipe' needs the package mediapipe",
+                remedy="pip install 'mead-manip[mediapipe]'",
             )
         if model is not None and not Path(model).is_file():
-            raise BackendUnavailable(f"{model} does not exist", expected="a face_landmarker.task", remedy=f"download {URL}")
+            raise BackendUnavailable(
+                f"{model} does not exist", expected="a face_landmarker.task", remedy=f"download {URL}"
+            )
         self._given = model
 
     @property
@@ -71,13 +73,22 @@ class MediapipeLandmarks:
             found.append(None if chosen is None else Detection(chosen, face_box(chosen), 1.0, len(faces)))
         return found
 
+    def close(self) -> None:
+        """Close the native landmarker: once the interpreter goes down, MediaPipe can only complain."""
+        landmarker = self.__dict__.pop("_landmarker", None)
+        if landmarker is not None:
+            landmarker.close()
+
     def _faces(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[Float32[np.ndarray, "68 2"]]:
         image = self._mediapipe.Image(self._mediapipe.ImageFormat.SRGB, np.ascontiguousarray(frame))
         with _quiet():
             result = self._landmarker.detect(image)
         size = np.array(frame.shape[1::-1], np.float32)
         # MediaPipe's 0..1 spans the picture from rim to rim, our pixel centres lie at integers.
-        return [ibug_from_mesh(np.array([[p.x, p.y] for p in face], np.float32) * size - 0.5) for face in result.face_landmarks]
+        return [
+            ibug_from_mesh(np.array([[p.x, p.y] for p in face], np.float32) * size - 0.5)
+            for face in result.face_landmarks
+        ]
 
     @cached_property
     def _mediapipe(self) -> Any:
@@ -93,12 +104,9 @@ class MediapipeLandmarks:
                 base_options=tasks.BaseOptions(model_asset_buffer=path.read_bytes()), num_faces=_MAX_FACES
             )
             try:
-                landmarker = tasks.vision.FaceLandmarker.create_from_options(options)
+                return tasks.vision.FaceLandmarker.create_from_options(options)
             except (RuntimeError, ValueError) as error:
                 raise BackendUnavailable(f"{path} is no FaceLandmarker model", remedy=f"download {URL}") from error
-        # Left to the end of the process it would be closed after the libraries that it needs for that.
-        atexit.register(landmarker.close)
-        return landmarker
 
 
 def ibug_from_mesh(mesh: Float[np.ndarray, "point 2"]) -> Float32[np.ndarray, "68 2"]:

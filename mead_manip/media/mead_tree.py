@@ -73,7 +73,9 @@ def parse_clip_path(path: Path) -> ClipLabels:
                 found[key] = matches[-1]
         if depth and _ACTOR.search(name):
             break
-    if "sentence" not in found and (numbers := _NUMBER.findall(_ACTOR.sub("", _LEVEL.sub("", _VIEW.sub("", path.stem))))):
+    if "sentence" not in found and (
+        numbers := _NUMBER.findall(_ACTOR.sub("", _LEVEL.sub("", _VIEW.sub("", path.stem))))
+    ):
         found["sentence"] = numbers[-1]
     return ClipLabels(
         actor=found.get("actor", "").upper(),
@@ -106,7 +108,11 @@ class Selection:
 
     @classmethod
     def parse(
-        cls, actors: Sequence[str] = (), views: Sequence[str] = (), emotions: Sequence[str] = (), levels: Sequence[str] = ()
+        cls,
+        actors: Sequence[str] = (),
+        views: Sequence[str] = (),
+        emotions: Sequence[str] = (),
+        levels: Sequence[str] = (),
     ) -> Selection:
         """Check the words of a command line."""
         for view in views:

@@ -46,18 +46,21 @@ def run(
     digests = _Digests(workspace)
     clips = find_clips(config, digests)
     work = _Work(config, common, len(clips))
-    summary = run_clips(
-        STAGE,
-        FaceTrack,
-        workspace,
-        clips,
-        provenance=work.provenance,
-        compute=work.compute,
-        force=force,
-        dry_run=dry_run,
-        progress=progress,
-        workers=config.workers,
-    )
+    try:
+        summary = run_clips(
+            STAGE,
+            FaceTrack,
+            workspace,
+            clips,
+            provenance=work.provenance,
+            compute=work.compute,
+            force=force,
+            dry_run=dry_run,
+            progress=progress,
+            workers=config.workers,
+        )
+    finally:
+        work.detector.close()  # some cannot be closed any more once the interpreter goes down
     if not dry_run:
         if summary.clips:
             digests.keep()

@@ -51,7 +51,7 @@ def thin_plate(
     return cv2.remap(coarse, *np.meshgrid(fine, fine), cv2.INTER_LINEAR)
 
 
-def _plate(a: Points, b: Points) -> Float[np.ndarray, "a b"]:
+def _plate(a: Float[np.ndarray, "at 2"], b: Float[np.ndarray, "of 2"]) -> Float[np.ndarray, "at of"]:
     squared = np.square(a[:, None] - b[None]).sum(-1)
     return 0.5 * squared * np.log(squared + 1e-9)
 

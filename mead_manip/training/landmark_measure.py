@@ -22,7 +22,7 @@ def measure_landmarks(net: nn.Module, photographs: list[Picture], rendered: Rend
     """Mean point distance / inter-ocular distance over slightly shifted and turned crops, per domain."""
     out = {"london": _crop_error(net, photographs)}
     if rendered:
-        out["rendered"] = _crop_error(net, [rendered[i] for i in _spread(len(rendered), 240)])
+        out["rendered"] = _crop_error(net, [rendered[i] for i in _spread(len(rendered), 160)])
     return {name: round(value, 5) for name, value in out.items()}
 
 

@@ -13,13 +13,13 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset
@@ -34,6 +34,7 @@ from ..media.images import read_image
 from ..models.face_model import head_model_from
 from ..models.landmarker import CROP_SIZE, FINDER_STRIDE, FaceFinder, LandmarkNet
 from .landmark_data import Picture, RenderedFaces, read_london
+from .landmark_echo import echoed, vary_crops, vary_frames
 from .landmark_measure import measure_finder, measure_landmarks
 from .landmark_samples import Sampler
 from .landmark_shapes import build_shape_bank
@@ -55,7 +56,8 @@ class LandmarkerTraining:
     learning_rate: float = 2e-3
     decay_from: float = 0.6  # share of the steps after which the learning rate falls to zero
     photograph_share: float = 0.5
-    shapes: int = 3000
+    shapes: int = 1500
+    echo: int = 3  # times that a drawn sample is used, varied each time
     seed: int = 0
     threads: int = 1
     bfloat16: bool = True
@@ -99,11 +101,13 @@ def train(config: LandmarkerTraining) -> None:
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
     first_step = _resume(config, net, average, optimizer)
     samples = _Samples(sampler, config.network, config.batch_size, (config.seed, first_step))
-    batches = iter(DataLoader(samples, batch_size=None, num_workers=1, prefetch_factor=4))
+    loader = DataLoader(samples, batch_size=None, num_workers=1, prefetch_factor=4)
+    random = torch.Generator().manual_seed(config.seed * 1_000_003 + first_step)
+    batches = echoed(iter(loader), config.echo, random)
 
     started, sums = time.time(), {}
     for step in range(first_step, config.steps):
-        batch = next(batches)
+        batch = _varied(config.network, next(batches), random)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _rate(step, config)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
@@ -146,10 +150,15 @@ def make_sampler(config: LandmarkerTraining, photographs: list[Picture]) -> Samp
 # ---- losses ----------------------------------------------------------------------------------
 
 
-def landmark_terms(net: nn.Module, crops: Tensor, landmarks_px: Tensor, is_face: Tensor) -> dict[str, Tensor]:
+def landmark_terms(
+    net: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]],
+    crops: Float[Tensor, "batch 3 128 128"],
+    landmarks_px: Float[Tensor, "batch 68 2"],
+    is_face: Bool[Tensor, " batch"],
+) -> dict[str, Tensor]:
     """Points by a robust distance (px), sharp heat maps, and face or not; points count on faces only."""
-    points, spread, logit = net(unit(crops))
-    error = (points - landmarks_px.float()).norm(dim=-1)
+    points, spread, logit = net(crops)
+    error = (points - landmarks_px).norm(dim=-1)
     weight = is_face.float()[:, None] / (is_face.sum() * 68).clamp_min(1)
     return {
         "points": (weight * robust(error)).sum(),
@@ -163,9 +172,11 @@ def robust(error_px: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     return 4.0 * torch.log1p(error_px / 3.0)
 
 
-def finder_terms(net: nn.Module, frames: Tensor, target: Tensor) -> dict[str, Tensor]:
+def finder_terms(
+    net: Callable[[Tensor], Tensor], frames: Float[Tensor, "batch 3 height width"], target: Float[Tensor, "batch 4 row column"]
+) -> dict[str, Tensor]:
     """Focal loss on centres (Zhou et al. 2019, penalty-reduced) and L1 on size and offset at the centres."""
-    maps, target = net(unit(frames)), target.float()
+    maps = net(frames)
     heat, logit = target[:, 0], maps[:, 0]
     centre = (heat == 1.0).float()
     count = centre.sum().clamp_min(1)
@@ -193,9 +204,10 @@ def finder_target(faces: list[Float[np.ndarray, "68 2"]], size: int) -> Float[np
     return target
 
 
-def unit(pictures: Tensor) -> Float[Tensor, "batch 3 height width"]:
-    """uint8 (batch, height, width, rgb) -> 0..1 with channels first in shape and last in memory."""
-    return pictures.permute(0, 3, 1, 2).float() / 255
+def _varied(network: str, batch: list[Tensor], random: torch.Generator) -> list[Tensor]:
+    if network == "finder":
+        return list(vary_frames(batch[0], batch[1], random))
+    return [*vary_crops(batch[0], batch[1], random), batch[2]]
 
 
 # ---- the run ---------------------------------------------------------------------------------
@@ -280,7 +292,7 @@ def main() -> None:
     parser.add_argument("--rendered", type=Path)
     parser.add_argument("--backdrops", type=Path, nargs="*", default=[])
     parser.add_argument("--steps", type=int, default=8000)
-    for name in ("batch_size", "shapes", "seed", "threads"):
+    for name in ("batch_size", "shapes", "echo", "seed", "threads"):
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=getattr(LandmarkerTraining, name))
     for name in ("learning_rate", "photograph_share", "decay_from"):
         parser.add_argument("--" + name.replace("_", "-"), type=float, default=getattr(LandmarkerTraining, name))
