@@ -166,7 +166,7 @@ class HeadAsset(Artifact):
     """The built-in head: shape, identity, expression units, rig, attachments, textures. synthetic.build_head ->
 
     Vertices are grouped by part; `skin` comes first, then `mouth` and `socket`, which share its texture. Integer bases
-    are displacements in dm after multiplying by their scale. `*_start` tables hold where each entry begins, and the end.
+    times their scale are displacements in dm. `*_start` tables hold where each entry begins, and the end.
     """
 
     NAME = "head_asset"
@@ -284,6 +284,25 @@ class SyntheticTruth(Artifact):
     fps_den: int
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class FacePrior(Artifact):
+    """What faces do before one is seen: statistics of acted takes. synthetic.build_face_prior ->
+
+    `face` counts expression coefficients, then jaw pose 3, then eyelids 2 (left, right; gaze included).
+    """
+
+    NAME = "face_prior"
+    VERSION = 1
+
+    mean_moment: Float32[np.ndarray, "face face"]  # second moment of the means of takes, about rest
+    spread: Float32[np.ndarray, "face face"]  # covariance of frames about the mean of their take
+    speed: Float32[np.ndarray, " face"]  # deviation of the change from frame to frame
+    bend: Float32[np.ndarray, " face"]  # deviation of the change of that change
+    fps: float  # of these frames
+    identity_moment: Float32[np.ndarray, "identity identity"]  # second moment of people about the mean head
+    coef_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mead_manip.models.rigid import project, rotation
 __all__ = ["N_CONTOUR", "HeadModel", "head_model_from", "load_head", "project", "rotation", "sample_identity"]
 
 N_CONTOUR = 17  # iBUG-68 points 0-16
-LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.7, 0.25  # closure per radian of gaze
+LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.7, 0.5  # closure per radian of gaze
 
 
 class HeadModel(nn.Module):
