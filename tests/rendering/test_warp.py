@@ -1,0 +1,123 @@
+"""Old and new geometry -> the frame's own pixels, moved."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def head():
+    from mead_manip.models.face_model import load_head
+
+    return load_head()
+
+
+@pytest.fixture(scope="module")
+def renderer(head):
+    from mead_manip.artifacts.assets import load_asset
+    from mead_manip.artifacts.schemas import HeadAsset
+    from mead_manip.rendering.warp import WarpRenderer
+    from mead_manip.stages.retarget import warp_mesh
+
+    return WarpRenderer(warp_mesh(head, load_asset(HeadAsset, "head.h5")))
+
+
+SIZE = 200
+
+
+def pose(head, jaw: float = 0.0, **units: float):
+    """Vertices and landmarks of a head in the middle of a frame of SIZE pixels."""
+    import torch
+
+    from mead_manip.models.face_model import project
+
+    expression = torch.zeros(1, head.n_expression)
+    for name, value in units.items():
+        expression[0, head.coef_names.index(name)] = value
+    vertices = head(torch.zeros(1, head.n_identity), expression, torch.tensor([[jaw, 0.0, 0.0]]))
+    camera = torch.tensor([[70.0, SIZE / 2, SIZE / 2]])
+    pixels = torch.cat([project(vertices, camera), 70.0 * vertices[..., 2:]], dim=-1)
+    return pixels[0].numpy(), project(head.landmarks(vertices), camera)[0].numpy()
+
+
+@pytest.fixture
+def frame():
+    ys, xs = np.mgrid[0:SIZE, 0:SIZE]
+    return np.stack([xs, ys, (xs + ys) // 2], axis=-1).astype(np.uint8)
+
+
+def test_same_geometry_gives_the_same_bytes(head, renderer, frame):
+    vertices, landmarks = pose(head)
+
+    assert np.array_equal(renderer.render(frame, vertices, vertices, landmarks, landmarks), frame)
+
+
+def test_nothing_outside_the_face_changes_and_the_source_stays(head, renderer, frame):
+    (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, jaw=0.2, AU12_L=1.0, AU12_R=1.0)
+    before = frame.copy()
+
+    result = renderer.render(frame, old, new, old_landmarks, new_landmarks)
+
+    changed = np.argwhere((result != frame).any(axis=-1))[:, ::-1]
+    reach = 0.6 * np.linalg.norm(old_landmarks[36] - old_landmarks[45])
+    moved = np.abs(new[:, :2] - old[:, :2]).max(axis=1) > 0.02
+    points = np.concatenate([old[moved, :2], new[moved, :2]])
+    assert len(changed) > 100
+    assert (changed >= points.min(axis=0) - reach).all()
+    assert (changed <= points.max(axis=0) + reach).all()
+    assert np.array_equal(frame, before)
+
+
+
+def test_a_mouth_corner_takes_its_pixels_along(head, renderer):
+    (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, AU12_L=0.8, AU12_R=0.8)
+    corner = np.rint(old_landmarks[48]).astype(int)
+    frame = np.full((SIZE, SIZE, 3), 120, np.uint8)
+    frame[corner[1] - 1 : corner[1] + 2, corner[0] - 1 : corner[0] + 2] = (250, 20, 20)
+
+    result = renderer.render(frame, old, new, old_landmarks, new_landmarks)
+
+    redness = result[..., 0].astype(int) - result[..., 1]
+    ys, xs = np.nonzero(redness > 60)
+    arrived = np.array([xs.mean(), ys.mean()])
+    assert np.linalg.norm(arrived - new_landmarks[48]) < 2.0
+    assert np.linalg.norm(arrived - old_landmarks[48]) > 3.0
+
+
+def test_lips_that_part_show_a_dark_mouth_and_not_stretched_skin(head, renderer):
+    (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, jaw=0.3)
+    frame = np.full((SIZE, SIZE, 3), 150, np.uint8)
+
+    result = renderer.render(frame, old, new, old_landmarks, new_landmarks)
+
+    middle = new_landmarks[[62, 66]].mean(axis=0).round().astype(int)
+    assert result[middle[1], middle[0]].mean() < 90
+
+
+def test_an_open_mouth_keeps_its_own_pixels(head, renderer):
+    (old, old_landmarks), (new, new_landmarks) = pose(head, jaw=0.3), pose(head, jaw=0.33)
+    frame = np.full((SIZE, SIZE, 3), 150, np.uint8)
+    middle = old_landmarks[[62, 66]].mean(axis=0).round().astype(int)
+    frame[middle[1] - 3 : middle[1] + 4, middle[0] - 3 : middle[0] + 4] = (10, 200, 10)
+
+    result = renderer.render(frame, old, new, old_landmarks, new_landmarks)
+
+    assert (result[..., 1].astype(int) - result[..., 0] > 100).sum() > 20
+
+
+def test_a_face_half_out_of_the_frame_is_drawn(head, renderer, frame):
+    (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, jaw=0.2)
+    shift = np.float32([SIZE * 0.45, 0.0, 0.0])
+
+    result = renderer.render(frame, old + shift, new + shift, old_landmarks + shift[:2], new_landmarks + shift[:2])
+
+    assert result.shape == frame.shape
+    assert (result != frame).any()
+
+
+def test_a_face_outside_the_frame_changes_nothing(head, renderer, frame):
+    (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, jaw=0.2)
+    shift = np.float32([5 * SIZE, 0.0, 0.0])
+
+    result = renderer.render(frame, old + shift, new + shift, old_landmarks + shift[:2], new_landmarks + shift[:2])
+
+    assert np.array_equal(result, frame)
