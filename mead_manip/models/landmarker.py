@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 CROP_SIZE = 128  # px: side of the square the landmark network reads
-FINDER_SIZE = 256  # px: the longer side of the frame the finder reads
+FINDER_SIZE = 192  # px: the longer side of the frame the finder reads
 FINDER_STRIDE = 8
 CROP_SPAN = 1.6  # crop side / larger side of the landmarks' bounding box
 

@@ -56,7 +56,7 @@ def _found_share(net: nn.Module, pictures: list[Picture]) -> float:
     net.eval()
     hits = []
     for picture in pictures:
-        side = float(np.exp(rng.uniform(np.log(24), np.log(150))))
+        side = float(np.exp(rng.uniform(np.log(16), np.log(120))))
         placed = augment.crop_similarity(picture.landmarks_px, rng.normal(0, 0.1), FINDER_SIZE / side, rng.normal(0, 0.04, 2), FINDER_SIZE)
         points = transform_points(placed, picture.landmarks_px)
         frame = torch.from_numpy(_draw(picture, placed, FINDER_SIZE)).permute(2, 0, 1)[None].float() / 255

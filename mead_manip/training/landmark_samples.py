@@ -53,7 +53,7 @@ class Sampler:
         canvas = augment.backdrop(rng, FINDER_SIZE, self.backdrops)
         faces: list[Float32[np.ndarray, "68 2"]] = []
         for _ in range(int(rng.choice([0, 1, 1, 1, 1, 2]))):
-            side = float(np.exp(rng.uniform(np.log(14), np.log(190))))
+            side = float(np.exp(rng.uniform(np.log(12), np.log(150))))
             margin = 0.35 * side
             x, y = rng.uniform(margin, FINDER_SIZE - margin, 2)
             if any(np.abs(np.array([x, y]) - f.mean(0)).max() < (side + np.ptp(f, axis=0).max()) * 0.8 for f in faces):

@@ -78,7 +78,7 @@ def test_a_sample_is_the_same_under_the_same_seed(picture):
         assert (first.rgb == second.rgb).all() and (first.landmarks_px == second.landmarks_px).all()
         assert first.rgb.shape == (128, 128, 3)
     rgb, faces = sampler.frame(np.random.default_rng(1))
-    assert rgb.shape == (256, 256, 3) and len(faces) <= 2
+    assert rgb.shape == (192, 192, 3) and len(faces) <= 2
 
 
 def test_finder_target_inverts_to_the_face(picture):
