@@ -1,0 +1,80 @@
+"""MediaPipe's landmarks as iBUG-68, and what is said where its package or model is missing."""
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+
+def test_mesh_points_fall_into_ibug_order():
+    from mead_manip.backends.mediapipe import ibug_from_mesh
+
+    mesh = np.zeros((478, 2), np.float32)
+    mesh[:, 0] = np.arange(478)
+    points = ibug_from_mesh(mesh)
+    assert points[0, 0] == 127 and points[8, 0] == 152 and points[16, 0] == 356
+    assert points[36, 0] == 33 and points[45, 0] == 263 and points[48, 0] == 61 and points[54, 0] == 291
+
+
+def test_a_model_that_is_not_there(tmp_path):
+    pytest.importorskip("mediapipe")
+    from mead_manip.backends.mediapipe import MediapipeLandmarks
+    from mead_manip.errors import BackendUnavailable
+
+    with pytest.raises(BackendUnavailable, match="face_landmarker.task"):
+        MediapipeLandmarks(str(tmp_path / "none.task"))
+    (tmp_path / "bad.task").write_bytes(b"not a model")
+    with pytest.raises(BackendUnavailable, match="no FaceLandmarker model"):
+        MediapipeLandmarks(str(tmp_path / "bad.task")).detect([np.zeros((64, 64, 3), np.uint8)])
+
+
+def test_a_missing_package_names_the_extra(monkeypatch):
+    from mead_manip.backends import mediapipe
+    from mead_manip.errors import BackendUnavailable
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(BackendUnavailable, match=r"mead-manip\[mediapipe\]"):
+        mediapipe.MediapipeLandmarks()
+
+
+def test_offline_without_a_model_says_what_to_do(monkeypatch, tmp_path):
+    from mead_manip.backends import mediapipe
+    from mead_manip.errors import BackendUnavailable
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(mediapipe, "URL", "http://127.0.0.1:9/face_landmarker.task")
+    with pytest.raises(BackendUnavailable, match="--landmarks-model"):
+        mediapipe.fetch_model()
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_a_download_with_the_wrong_content_is_refused(monkeypatch, tmp_path):
+    from mead_manip.backends import mediapipe
+    from mead_manip.errors import BackendUnavailable
+
+    (tmp_path / "model").write_bytes(b"something else")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(mediapipe, "URL", (tmp_path / "model").as_uri())
+    with pytest.raises(BackendUnavailable, match=mediapipe.SHA256):
+        mediapipe.fetch_model()
+    assert not any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
+
+
+def test_a_real_face(shared, capfd):
+    pytest.importorskip("mediapipe")
+    from mead_manip.backends.mediapipe import MediapipeLandmarks
+    from mead_manip.media.images import read_image
+    from mead_manip.training.landmark_data import read_london
+
+    detector = MediapipeLandmarks(str(shared / "weights" / "face_landmarker.task"))
+    assert "mediapipe" not in vars(detector)
+    picture = read_london(shared / "media" / "london")[0]
+    rgb = read_image(shared / "media" / "london" / f"{picture.person.split('/')[1]}_neutral.jpg")
+    found, nothing = detector.detect([rgb, np.zeros((100, 100, 3), np.uint8)])
+    detector.close()
+    assert nothing is None
+    distance = np.linalg.norm(found.landmarks_px - picture.landmarks_px, axis=1)
+    assert distance.mean() / np.linalg.norm(picture.landmarks_px[45] - picture.landmarks_px[36]) < 0.06
+    assert capfd.readouterr().err == ""
+    assert sys.modules["mediapipe"] is not None
