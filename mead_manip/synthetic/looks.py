@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from mead_manip.synthetic.backgrounds import KINDS
+from mead_manip.synthetic.glasses import GlassesStyle, random_glasses
 
 SKINS = tuple(
     f"skin_{age}_{race}_{gender}"
@@ -55,6 +56,9 @@ class Look:
     lash_density: float
     hair: str  # "" = bald
     hair_colour: Rgb
+    moustache: float  # 0 = shaven, .3 = stubble, 1 = full
+    beard: float
+    glasses: GlassesStyle | None
     garment: Rgb
     collar: float  # dm by which the garment reaches higher than a plain collar
     light_directions: Float32[np.ndarray, "light xyz=3"]  # the first casts the shadow
@@ -75,6 +79,7 @@ def random_look(rng: np.random.Generator, *, studio: bool = False, skin: str | N
     hair_colour = _hair_colour(rng, skin, studio)
     hair = _hair_style(rng, skin, studio)
     tone = rng.normal(0, 0.03 if studio else 0.05, 3) + rng.normal(0, 0.06 if studio else 0.16)
+    moustache, beard = _beard(rng, skin, studio)
     brow_colour = hair_colour * rng.uniform(0.45, 0.9) if rng.uniform() < 0.85 else _hair_colour(rng, skin, studio)
     return Look(
         skin=skin,
@@ -90,6 +95,9 @@ def random_look(rng: np.random.Generator, *, studio: bool = False, skin: str | N
         lash_density=float(rng.uniform(0.4, 0.8) if skin.endswith("_female") else rng.uniform(0.15, 0.5)),
         hair=hair,
         hair_colour=hair_colour,
+        moustache=moustache,
+        beard=beard,
+        glasses=random_glasses(rng) if rng.uniform() < (0.0 if studio else 0.18) else None,
         garment=_garment(rng),
         collar=float(rng.uniform(-0.1, 0.1) if rng.uniform() < 0.7 else rng.uniform(0.1, 0.3)),
         light_directions=directions,
@@ -159,6 +167,17 @@ def _hair_style(rng: np.random.Generator, skin: str, studio: bool) -> str:
     if "african" not in skin and rng.uniform() < 0.9:
         styles = tuple(style for style in styles if style != "afro01")
     return str(rng.choice(styles))
+
+
+def _beard(rng: np.random.Generator, skin: str, studio: bool) -> tuple[float, float]:
+    """Moustache and beard: some men are unshaven, fewer bearded."""
+    if skin.endswith("_female") or rng.uniform() < (0.6 if studio else 0.45):
+        return 0.0, 0.0
+    stubble = rng.uniform(0.1, 0.4)
+    if studio or rng.uniform() < 0.4:
+        return stubble, stubble
+    full = rng.uniform(0.5, 1.2)
+    return (full, 0.0) if rng.uniform() < 0.15 else (full * rng.uniform(0.6, 1.0), full)
 
 
 def _dark_eyed(rng: np.random.Generator, skin: str) -> bool:

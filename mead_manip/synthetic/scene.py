@@ -45,7 +45,7 @@ class Scene:
             material=kit.material,
             materials=_materials(look),
             textures=(
-                kit.textures.skin(look.skin, look.skin_detail),
+                _skin(kit, look),
                 kit.textures.plain(look.eyes),
                 kit.textures.plain("teeth"),
                 kit.textures.plain("tongue"),
@@ -176,6 +176,14 @@ def _spread(direction: Float32[np.ndarray, " xyz=3"], angle: float) -> Float32[n
     up = np.cross(side, direction)
     rays = np.stack([direction + angle * (a * side + b * up) for a, b in ((1, 0.3), (-0.3, 1), (-1, -0.3), (0.3, -1))])
     return (rays / np.linalg.norm(rays, axis=1, keepdims=True)).astype(np.float32)
+
+
+def _skin(kit: SceneKit, look: Look) -> UInt8[np.ndarray, "height width rgb=3"]:
+    shaven = kit.textures.skin(look.skin, look.skin_detail)
+    if look.moustache <= 0 and look.beard <= 0:
+        return shaven
+    colour = 0.5 * (look.brow_colour + look.hair_colour)
+    return kit.beards.paint(shaven, colour / look.skin_gain, look.moustache, look.beard)
 
 
 def _materials(look: Look) -> Float32[np.ndarray, "material channel=10"]:

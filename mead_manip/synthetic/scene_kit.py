@@ -1,11 +1,14 @@
 """What all scenes of one head asset share: topology, materials of the parts, the texture cache."""
 
+import functools
+
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int32
 
 from mead_manip.artifacts.schemas import HeadAsset
 from mead_manip.models.face_model import HeadModel
+from mead_manip.synthetic.beard import BeardMaps
 from mead_manip.synthetic.bust import find_skirt
 from mead_manip.synthetic.materials import Textures
 
@@ -45,6 +48,11 @@ class SceneKit:
         shoulder = np.where(template[:, 1] < SHOULDER_Y, np.abs(template[:, 0]) - SHOULDER_DM, -1.0)
         covered = np.maximum(asset.neckline, shoulder)
         self.garment = np.concatenate([covered, np.ones(len(self.skirt.rim))]).astype(np.float32)
+
+    @functools.cached_property
+    def beards(self) -> BeardMaps:
+        """Where beards grow, worked out on first use."""
+        return BeardMaps(self.asset, *self.textures.plain(self.asset.texture_names[0]).shape[:2])
 
     def attachment(
         self,
