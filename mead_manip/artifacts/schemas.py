@@ -133,10 +133,12 @@ class CaptionShard(Artifact):
     face_offsets: Int64[np.ndarray, "image+1"]
     strength: Float32[np.ndarray, "image emotion"]  # acted strength of every emotion, 0..1; 0 in the column "neutral"
     attributes: Int32[np.ndarray, "image attribute"]  # index of the value, -1 where unknown
+    motion: Float32[np.ndarray, "image motion"]  # coefficients of the head named by motion_names
     identity_seed: Int64[np.ndarray, " image"]
     emotion_names: tuple[str, ...]
     attribute_names: tuple[str, ...]
     attribute_values: tuple[str, ...]  # per attribute its values, separated by "|"
+    motion_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)

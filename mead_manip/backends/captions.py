@@ -26,7 +26,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 MIRRORED = ("gaze", "head")  # attributes whose first and last value swap when a picture is flipped
 
 # From this acted strength on most people see the emotion; below it they rather see a neutral face.
-SEEN_AT, SEEN_WITHIN = 0.36, 0.075
+SEEN_AT, SEEN_WITHIN = 0.32, 0.07
 # How much of a blend goes to its stronger part: shares are strengths to this power.
 BLEND_POWER = 2.0
 

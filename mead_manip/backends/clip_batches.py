@@ -1,5 +1,6 @@
 """Caption sets on disk -> augmented batches for training the built-in CLIP. All pictures stay in memory as uint8."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from mead_manip.emotions import EMOTIONS
 from mead_manip.errors import ArtifactInvalid, InputMissing
 from mead_manip.media.images import EncodedFrames
 
+# Turns about an upright or a forward axis change their sign in a mirror.
+TURNS = ("gaze_yaw", "head_yaw", "head_roll")
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -25,6 +29,8 @@ class Pictures:
     images: UInt8[np.ndarray, "image y x rgb=3"]
     strength: Float[np.ndarray, "image emotion"]
     attributes: dict[str, np.ndarray]
+    motion: Float[np.ndarray, "image motion"]  # coefficients of the head
+    motion_names: tuple[str, ...]
     identity_seed: np.ndarray
 
     def __len__(self) -> int:
@@ -33,7 +39,14 @@ class Pictures:
     def take(self, index: np.ndarray) -> "Pictures":
         """Give the pictures at `index`."""
         attributes = {name: values[index] for name, values in self.attributes.items()}
-        return Pictures(self.images[index], self.strength[index], attributes, self.identity_seed[index])
+        return dataclasses.replace(
+            self,
+            images=self.images[index],
+            strength=self.strength[index],
+            attributes=attributes,
+            motion=self.motion[index],
+            identity_seed=self.identity_seed[index],
+        )
 
 
 def load(folder: Path) -> Pictures:
@@ -48,6 +61,8 @@ def load(folder: Path) -> Pictures:
         np.concatenate([shard.images for shard in shards]),
         np.concatenate([shard.strength for shard in shards]),
         {name: np.concatenate([shard.attributes[name] for shard in shards]) for name in names},
+        np.concatenate([shard.motion for shard in shards]),
+        shards[0].motion_names,
         np.concatenate([shard.identity_seed for shard in shards]),
     )
 
@@ -69,32 +84,50 @@ def _read(path: Path) -> Pictures:
     frames = EncodedFrames(shard.face_bytes, shard.face_offsets)
     images = np.stack([image for image in frames if image is not None])
     columns = {name: shard.attributes[:, column] for column, name in enumerate(shard.attribute_names)}
-    return Pictures(images, shard.strength, columns, shard.identity_seed)
+    return Pictures(images, shard.strength, columns, shard.motion, shard.motion_names, shard.identity_seed)
 
 
 # ---- augmentation ------------------------------------------------------------------------------------------------
 
 
 def augment(
-    pictures: Pictures, size: int, rng: np.random.Generator
-) -> tuple[Float[Tensor, "image rgb=3 y x"], dict[str, np.ndarray]]:
-    """Crop, flip, relight and blur a batch; give pixels in 0..1 and the attributes, left and right swapped in flips."""
+    pictures: Pictures, crop: Sequence[float], size: int, rng: np.random.Generator
+) -> tuple[Float[Tensor, "image rgb=3 y x"], Pictures]:
+    """Cut `crop` out, flip, relight, blur; give pixels in 0..1 and the pictures' facts, sides swapped where flipped."""
     pixels = to_tensor(pictures.images)
-    count = len(pixels)
-    flipped = rng.random(count) < 0.5
+    flipped = rng.random(len(pixels)) < 0.5
+    pixels = _warp(pixels, crop, size, flipped, rng)
+    pixels = _soften(pixels, rng)
+    return _recolour(pixels, rng), _mirrored(pictures, flipped)
+
+
+def _mirrored(pictures: Pictures, flipped: np.ndarray) -> Pictures:
     attributes = {name: values.copy() for name, values in pictures.attributes.items()}
     for name in captions.MIRRORED:
         last = len(captions.ATTRIBUTES[name]) - 1
         swap = flipped & (attributes[name] >= 0)
         attributes[name][swap] = last - attributes[name][swap]
-    pixels = _warp(pixels, size, flipped, rng)
-    pixels = _soften(pixels, rng)
-    return _recolour(pixels, rng), attributes
+    order = [pictures.motion_names.index(_other_side(name)) for name in pictures.motion_names]
+    signs = np.array([-1.0 if name in TURNS else 1.0 for name in pictures.motion_names], np.float32)
+    motion = np.where(flipped[:, None], pictures.motion[:, order] * signs, pictures.motion)
+    return dataclasses.replace(pictures, attributes=attributes, motion=motion)
+
+
+def _other_side(name: str) -> str:
+    swaps = {"_L": "_R", "_R": "_L", "_left": "_right", "_right": "_left"}
+    end = next((end for end in swaps if name.endswith(end)), "")
+    return name.removesuffix(end) + swaps.get(end, "")
 
 
 def to_tensor(images: UInt8[np.ndarray, "image y x rgb=3"]) -> Float[Tensor, "image rgb=3 y x"]:
     """Turn RGB uint8 pictures into float pixels in 0..1."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255.0
+
+
+def cut(pixels: Float[Tensor, "image rgb=3 y x"], crop: Sequence[float]) -> Float[Tensor, "image rgb=3 span span"]:
+    """Cut the square (left, top, side in parts of the picture) that the model looks at."""
+    left, top, side = (round(part * pixels.shape[-1]) for part in crop)
+    return pixels[:, :, top : top + side, left : left + side]
 
 
 def resize(pixels: Float[Tensor, "image rgb=3 y x"], size: int) -> Float[Tensor, "image rgb=3 size size"]:
@@ -108,11 +141,12 @@ def normalise(pixels: Float[Tensor, "image rgb=3 y x"], mean: Sequence[float], s
     return (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
 
-def _warp(pixels: Tensor, size: int, flipped: np.ndarray, rng: np.random.Generator) -> Tensor:
-    count = len(pixels)
-    angle = rng.normal(0.0, np.radians(5.0), count)
-    zoom = np.exp(rng.normal(0.0, 0.06, count))
-    shift = rng.normal(0.0, 0.05, (count, 2))
+def _warp(pixels: Tensor, crop: Sequence[float], size: int, flipped: np.ndarray, rng: np.random.Generator) -> Tensor:
+    """Resample the crop, jittered. affine_grid counts a picture from -1 to 1."""
+    count, (left, top, side) = len(pixels), crop
+    angle = rng.normal(0.0, np.radians(4.0), count)
+    zoom = side * np.exp(rng.normal(0.0, 0.05, count))
+    shift = rng.normal(0.0, 0.04, (count, 2)) + np.array([2 * left + side - 1, 2 * top + side - 1])
     cosine, sine = np.cos(angle) * zoom, np.sin(angle) * zoom
     mirror = np.where(flipped, -1.0, 1.0)
     theta = np.stack(

@@ -173,7 +173,15 @@ def _load_builtin(source: Source, device: torch.device) -> ClipModel:
     network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
     preprocess = open_clip.transform.PreprocessCfg(size=network.visual.image_size, **config["preprocess"])
     tokenize = open_clip.SimpleTokenizer(context_length=network.context_length)
-    return ClipModel(network.to(device).eval(), _transform(preprocess), tokenize, device)
+    whole = _transform(preprocess)
+    left, top, side = config["crop"]
+
+    def transform(image: np.ndarray) -> Tensor:
+        size = len(image)
+        y, x, span = round(top * size), round(left * size), round(side * size)
+        return whole(image[y : y + span, x : x + span])
+
+    return ClipModel(network.to(device).eval(), transform, tokenize, device)
 
 
 def _create(source: Source, settings: dict[str, Any], checkpoint: str | None) -> Any:

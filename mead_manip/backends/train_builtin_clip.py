@@ -2,7 +2,9 @@
 
 The loss is CLIP's symmetric contrastive loss with soft targets: in a batch a caption is as right for a picture as its
 claims are true of it, so duplicates and near-duplicates are no false negatives and ambiguous faces split their
-probability. A second term asks the same of the bare emotion prompts, in a wording drawn anew for every batch.
+probability. A second term asks the same of the bare emotion prompts, in a wording drawn anew for every batch. A third
+reads the head's coefficients off the picture's features by a linear map that is thrown away: so a few thousand renders
+are enough.
 """
 
 import argparse
@@ -36,11 +38,13 @@ class Training:
 
     minutes: float = 12.0
     steps: int = 4000
-    batch_size: int = 96
+    batch_size: int = 128
+    captions: int = 48  # of a batch's pictures get one; they are compared with all of its pictures
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup: int = 100
     prompt_weight: float = 1.0
+    motion_weight: float = 1.0
     held_out: float = 0.1
     seed: int = 0
 
@@ -52,7 +56,11 @@ def train(pictures: Pictures, held_out: Pictures, config: Training) -> tuple[Any
     tokens = Tokens()
     architecture = compact_clip.with_vocabulary(compact_clip.CONFIG, len(tokens.ids))
     model = build(architecture).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98))
+    reader = MotionReader(pictures, compact_clip.CONFIG["embed_dim"])
+    weights = {"contrastive": 1.0, "prompts": config.prompt_weight, "motion": config.motion_weight}
+    optimizer = torch.optim.AdamW(
+        _groups(model, reader, weight_decay=config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98)
+    )
     start = time.monotonic()
     history: list[dict[str, float]] = []
 
@@ -63,9 +71,9 @@ def train(pictures: Pictures, held_out: Pictures, config: Training) -> tuple[Any
             break
         _set_rate(optimizer, config.learning_rate * min(1.0, (step + 1) / config.warmup) * _cosine(done))
         batch = pictures.take(rng.choice(len(pictures), config.batch_size, replace=False))
-        losses = batch_losses(model, tokens, batch, rng)
+        losses = batch_losses(model, reader, tokens, batch, rng, config.captions)
         optimizer.zero_grad(set_to_none=True)
-        (losses["contrastive"] + config.prompt_weight * losses["prompts"]).backward()
+        torch.stack([weights[name] * loss for name, loss in losses.items()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         with torch.no_grad():
@@ -83,23 +91,28 @@ def train(pictures: Pictures, held_out: Pictures, config: Training) -> tuple[Any
     return model.eval(), tokens.ids, facts | measure(model.eval(), tokens, held_out)
 
 
-def batch_losses(model: Any, tokens: "Tokens", batch: Pictures, rng: np.random.Generator) -> dict[str, Tensor]:
+def batch_losses(
+    model: Any, reader: "MotionReader", tokens: "Tokens", batch: Pictures, rng: np.random.Generator, n_captions: int
+) -> dict[str, Tensor]:
     """Give the loss terms of one batch: pictures against their captions, and against the bare emotion prompts."""
-    pixels, attributes = clip_batches.augment(batch, model.visual.image_size, rng)
+    pixels, batch = clip_batches.augment(batch, compact_clip.CONFIG["crop"], model.visual.image_size, rng)
     emotion, strong = captions.seen_emotions(batch.strength), captions.strong_probability(batch.strength)
     said = [
-        captions.describe(emotion[i], strong[i], {name: int(values[i]) for name, values in attributes.items()}, rng)
-        for i in range(len(batch))
+        captions.describe(
+            emotion[i], strong[i], {name: int(values[i]) for name, values in batch.attributes.items()}, rng
+        )
+        for i in range(n_captions)
     ]
     template = 0 if rng.random() < 0.4 else int(rng.integers(captions.N_TEMPLATES))
     bare = [captions.emotion_sentence(index, rng, template) for index in range(len(EMOTIONS))]
-    images = model.encode_image(_normal(pixels), normalize=True)
+    features = model.encode_image(_normal(pixels))
     texts = model.encode_text(tokens([caption.text for caption in said] + bare), normalize=True)
-    logits = model.logit_scale.exp() * images @ texts.T
-    truth = torch.from_numpy(captions.truth(said, emotion, strong, attributes)).float()
+    logits = model.logit_scale.exp() * functional.normalize(features, dim=1) @ texts.T
+    truth = torch.from_numpy(captions.truth(said, emotion, strong, batch.attributes)).float()
     return {
         "contrastive": contrastive_loss(logits[:, : len(said)], truth),
         "prompts": soft_cross_entropy(logits[:, len(said) :], torch.from_numpy(emotion).float()),
+        "motion": reader.loss(features, batch.motion),
     }
 
 
@@ -109,10 +122,29 @@ def contrastive_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def soft_cross_entropy(logits: Tensor, weights: Tensor) -> Tensor:
-    """Divergence of softmax(logits) from the normalised rows of `weights`: zero where they agree."""
-    target = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-9)
+    """Divergence of softmax(logits) from the normalised rows of `weights`: zero where they agree.
+
+    A row that nothing is true of says nothing and costs nothing.
+    """
+    total = weights.sum(dim=1, keepdim=True)
+    target = weights / total.clamp_min(1e-9)
     entropy = -torch.xlogy(target, target).sum(dim=1)
-    return (-(target * functional.log_softmax(logits, dim=1)).sum(dim=1) - entropy).mean()
+    divergence = -(target * functional.log_softmax(logits, dim=1)).sum(dim=1) - entropy
+    return (divergence * total[:, 0].clamp(max=1.0)).mean()
+
+
+class MotionReader(torch.nn.Linear):
+    """A linear map from a picture's features to the head's coefficients, each in units of its own spread."""
+
+    def __init__(self, pictures: Pictures, n_features: int) -> None:
+        super().__init__(n_features, pictures.motion.shape[1])
+        self.mean = torch.from_numpy(pictures.motion.mean(axis=0)).float()
+        self.spread = torch.from_numpy(pictures.motion.std(axis=0)).float().clamp_min(0.02)
+
+    def loss(self, features: Tensor, motion: np.ndarray) -> Tensor:
+        """Mean squared error, 1 for a reader that only knows the mean."""
+        target = (torch.from_numpy(motion).float() - self.mean) / self.spread
+        return functional.mse_loss(self(features), target)
 
 
 class Tokens:
@@ -141,6 +173,7 @@ def measure(model: Any, tokens: Tokens, pictures: Pictures) -> dict[str, Any]:
     rows = []
     for start in range(0, len(pictures), 128):
         pixels = clip_batches.to_tensor(pictures.images[start : start + 128])
+        pixels = clip_batches.cut(pixels, compact_clip.CONFIG["crop"])
         images = model.encode_image(_normal(clip_batches.resize(pixels, model.visual.image_size)), normalize=True)
         rows.append((model.logit_scale.exp() * images @ texts.T).softmax(1))
     probability, seen = torch.cat(rows).numpy(), captions.seen_emotions(pictures.strength)
@@ -163,8 +196,8 @@ def _normal(pixels: Tensor) -> Tensor:
     return clip_batches.normalise(pixels, look["mean"], look["std"]).contiguous(memory_format=torch.channels_last)
 
 
-def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def _groups(*modules: Any, weight_decay: float) -> list[dict[str, Any]]:
+    parameters = [parameter for module in modules for parameter in module.parameters()]
     decayed = [p for p in parameters if p.ndim > 1]
     return [
         {"params": decayed, "weight_decay": weight_decay},

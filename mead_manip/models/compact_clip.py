@@ -15,7 +15,7 @@ _EMBEDDING, _ROWS, _IDS = "token_embedding.weight", "token_embedding.rows", "tok
 # ModifiedResNet (CLIP's RN50 in small) and a two-layer text transformer.
 CONFIG: dict[str, Any] = {
     "embed_dim": 128,
-    "vision_cfg": {"layers": [1, 1, 1, 1], "width": 16, "head_width": 32, "image_size": 96},
+    "vision_cfg": {"layers": [1, 1, 1, 1], "width": 16, "head_width": 32, "image_size": 64},
     "text_cfg": {"context_length": 32, "vocab_size": VOCABULARY, "width": 128, "heads": 4, "layers": 2},
     "preprocess": {
         "mean": [0.48145466, 0.4578275, 0.40821073],  # CLIP's
@@ -23,6 +23,8 @@ CONFIG: dict[str, Any] = {
         "interpolation": "bicubic",
         "resize_mode": "shortest",
     },
+    # left, top, side of the square that is looked at, in parts of a FaceTrack crop: brows to chin, cheek to cheek.
+    "crop": [0.125, 0.21, 0.75],
 }
 
 

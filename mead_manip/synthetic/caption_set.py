@@ -26,7 +26,8 @@ from mead_manip.models.face_model import HeadModel, head_model_from, sample_iden
 from mead_manip.rendering.camera import to_screen, with_perspective
 from mead_manip.synthetic.looks import LONG_HAIR, SKINS, Look, random_look
 from mead_manip.synthetic.performance import ActorStyle, Performance, actor_style, perform
-from mead_manip.synthetic.scene import Scene, SceneKit
+from mead_manip.synthetic.scene import Scene
+from mead_manip.synthetic.scene_kit import SceneKit
 
 VERSION = 1
 # Mixed into every seed, so that no person here shares a random stream with an actor of the synthetic MEAD.
@@ -43,6 +44,8 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "gaze": ("left", "ahead", "right"),  # as seen in the picture
     "head": ("left", "ahead", "right"),
 }
+# What moves beside the expression units: jaw and head in radians, lids as closure.
+OTHER_MOTION = ("jaw", "lid_L", "lid_R", "gaze_yaw", "gaze_pitch", "head_pitch", "head_yaw", "head_roll")
 AGES = ("young", "middleage", "old")
 
 
@@ -83,10 +86,14 @@ class Moment:
     head_pose: Float32[np.ndarray, " axis_angle=3"]
     strength: Float32[np.ndarray, " emotion"]
 
+    def motion(self) -> Float32[np.ndarray, " motion"]:
+        """Give everything that moves, in the order of the expression units and OTHER_MOTION."""
+        return np.concatenate([self.expression, self.jaw_pose[:1], self.eyelids, self.gaze, self.head_pose])
+
 
 def render_shard(kit: SceneKit, config: CaptionSet, shard: int) -> CaptionShard:
     """Draw the pictures of one shard's people."""
-    pictures, strengths, facts, seeds = [], [], [], []
+    pictures, strengths, facts, motions, seeds = [], [], [], [], []
     first = shard * config.people_per_shard
     for seed in range(first, min(first + config.people_per_shard, config.people)):
         rng = np.random.default_rng([STREAM, config.seed, seed])
@@ -97,6 +104,7 @@ def render_shard(kit: SceneKit, config: CaptionSet, shard: int) -> CaptionShard:
             pictures.append(images.encode(rgb, quality=int(rng.integers(75, 96))))
             strengths.append(moment.strength)
             facts.append(describe(person.look, moment, landmarks))
+            motions.append(moment.motion())
             seeds.append(seed)
     packed = images.EncodedFrames.pack(pictures)
     return CaptionShard(
@@ -104,10 +112,12 @@ def render_shard(kit: SceneKit, config: CaptionSet, shard: int) -> CaptionShard:
         packed.offsets,
         np.stack(strengths),
         np.array(facts, np.int32),
+        np.stack(motions).astype(np.float32),
         np.array(seeds, np.int64),
         EMOTIONS,
         tuple(ATTRIBUTES),
         tuple("|".join(values) for values in ATTRIBUTES.values()),
+        (*kit.asset.coef_names, *OTHER_MOTION),
     )
 
 
@@ -128,7 +138,7 @@ def make_person(kit: SceneKit, config: CaptionSet, seed: int, rng: np.random.Gen
 def draw_acting(config: CaptionSet, rng: np.random.Generator) -> list[dict[str, float]]:
     """Draw what a person acts in each picture: every emotion about equally often, at strengths from a hint to full."""
     order = [str(name) for name in rng.permutation([name for name in EMOTIONS if name != "neutral"])]
-    acting = []
+    acting: list[dict[str, float]] = []
     for index in range(config.pictures):
         kind, emotion = rng.random(), order[index % len(order)]
         strength = float(rng.uniform(0.9, 1.1) if rng.random() < 0.3 else rng.uniform(0.1, 1.05))

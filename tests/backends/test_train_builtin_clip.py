@@ -18,7 +18,9 @@ def pictures():
     strength = np.zeros((64, len(EMOTIONS)))
     strength[:, EMOTIONS.index("happy")] = happy
     attributes = {name: rng.integers(-1, len(values), 64) for name, values in ATTRIBUTES.items()}
-    return Pictures(images.astype(np.uint8), strength, attributes, np.arange(64) // 4)
+    motion = np.stack([happy, rng.uniform(0, 1, 64), rng.normal(0, 0.2, 64)], axis=1).astype(np.float32)
+    names = ("AU12_L", "AU12_R", "head_yaw")
+    return Pictures(images.astype(np.uint8), strength, attributes, motion, names, np.arange(64) // 4)
 
 
 def test_the_loss_is_zero_where_logits_say_the_truth():
@@ -56,12 +58,16 @@ def test_every_caption_can_be_tokenised_and_end_of_text_stays_the_largest():
 def test_flipping_swaps_left_and_right(pictures):
     from mead_manip.backends.clip_batches import augment
 
-    pixels, attributes = augment(pictures, 32, np.random.default_rng(0))
+    pixels, seen = augment(pictures, (0.125, 0.2, 0.75), 32, np.random.default_rng(0))
     assert pixels.shape == (64, 3, 32, 32) and pixels.min() >= 0 and pixels.max() <= 1
-    was, now = pictures.attributes["gaze"], attributes["gaze"]
+    was, now = pictures.attributes["gaze"], seen.attributes["gaze"]
     changed = was != now
     assert changed.any() and (was[changed] + now[changed] == 2).all()
-    np.testing.assert_array_equal(attributes["gender"], pictures.attributes["gender"])
+    np.testing.assert_array_equal(seen.attributes["gender"], pictures.attributes["gender"])
+    flipped = seen.motion[:, 2] != pictures.motion[:, 2]
+    np.testing.assert_array_equal(seen.motion[flipped], pictures.motion[flipped][:, [1, 0, 2]] * [1, 1, -1])
+    np.testing.assert_array_equal(seen.motion[~flipped], pictures.motion[~flipped])
+    assert flipped[changed].all()
 
 
 def test_held_out_people_are_in_no_training_picture(pictures):
@@ -79,10 +85,10 @@ def test_training_lowers_the_loss_and_is_deterministic(pictures, monkeypatch):
 
     vision = compact_clip.CONFIG["vision_cfg"] | {"width": 8, "image_size": 32}
     monkeypatch.setitem(compact_clip.CONFIG, "vision_cfg", vision)
-    config = Training(steps=25, batch_size=32, warmup=5, minutes=60)
+    config = Training(steps=25, batch_size=32, captions=16, warmup=5, minutes=60)
     model, _, facts = train(pictures, pictures, config)
     again, _, _ = train(pictures, pictures, config)
-    _, _, start = train(pictures, pictures, Training(steps=1, batch_size=32, warmup=5, minutes=60))
+    _, _, start = train(pictures, pictures, Training(steps=1, batch_size=32, captions=16, warmup=5, minutes=60))
     assert facts["prompts"] < start["prompts"]
     for one, two in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, two)
