@@ -18,7 +18,8 @@ def talking_head(n_frames: int = 12, size: int = 160, seed: int = 3) -> tuple[li
     from mead_manip.models.face_model import head_model_from
     from mead_manip.rendering.camera import to_screen
     from mead_manip.synthetic.looks import random_look
-    from mead_manip.synthetic.scene import Scene, SceneKit
+    from mead_manip.synthetic.scene import Scene
+    from mead_manip.synthetic.scene_kit import SceneKit
 
     asset = load_asset(HeadAsset, "head.h5")
     model = head_model_from(asset)

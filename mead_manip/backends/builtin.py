@@ -154,7 +154,7 @@ def load_networks(path: Path, device: torch.device) -> Networks:
             if value.dtype.is_floating_point:
                 state[name] = torch.from_numpy(weights.parameters[prefix + name].astype(np.float32))
         network.load_state_dict(state)
-        network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
     return Networks(landmarks, finder, device)
 
 
@@ -169,7 +169,7 @@ def crop_from_landmarks(landmarks_px: Float[np.ndarray, "68 2"]) -> Float32[np.n
     return _crop_around((low + high) / 2 @ turn, float((high - low).max()) * CROP_SPAN, angle)
 
 
-def _crop_around(middle_px: Float[np.ndarray, "2"], side_px: float, angle: float) -> Float32[np.ndarray, "2 3"]:
+def _crop_around(middle_px: Float[np.ndarray, " 2"], side_px: float, angle: float) -> Float32[np.ndarray, "2 3"]:
     scale = CROP_SIZE / max(side_px, 1e-3)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return np.concatenate([turn, ((CROP_SIZE - 1) / 2 - turn @ middle_px)[:, None]], 1).astype(np.float32)

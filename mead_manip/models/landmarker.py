@@ -24,7 +24,7 @@ _MIRROR_PAIRS = (
 )
 
 
-def mirror_order() -> Int64[np.ndarray, "68"]:
+def mirror_order() -> Int64[np.ndarray, " 68"]:
     """For each iBUG-68 point the index of its counterpart on the other half of the face."""
     order = np.arange(68)
     for left, right in _MIRROR_PAIRS:
@@ -125,7 +125,8 @@ class FaceFinder(nn.Module):
         self.to_fine = _layer(4 * w, 3 * w, size=1)
         self.mix_fine = _layer(3 * w, 3 * w)
         self.head = nn.Conv2d(3 * w, 4, 1)
-        nn.init.constant_(self.head.bias[:1], -4.0)  # most cells hold no face
+        with torch.no_grad():
+            self.head.get_parameter("bias")[0] = -4.0  # most cells hold no face
 
     def forward(self, frames: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 4 rows columns"]:
         """Map RGB frames in 0..1 (sides divisible by 32) to (centre logit, log2 of side / 32 px, dx, dy in cells)."""

@@ -76,11 +76,16 @@ def find_clips(config: PreprocessConfig, digests: "_Digests") -> dict[str, Clip]
     selection = Selection.parse(config.actors, config.views, config.emotions, config.levels)
     videos = find_videos(path) if path.is_dir() else [path]
     if not videos:
-        raise InputMissing(f"no video in {path}", expected="a MEAD tree or a folder of videos (mp4, mov, mkv, webm, avi)")
+        raise InputMissing(
+            f"no video in {path}", expected="a MEAD tree or a folder of videos (mp4, mov, mkv, webm, avi)"
+        )
     labels = {video: parse_clip_path(video.resolve()) if path.is_dir() else ClipLabels() for video in videos}
     chosen = [video for video in videos if path.is_file() or selection.wants(labels[video])]
     if not chosen:
-        raise UsageError(f"none of the {len(videos)} clips in {path} is wanted", remedy="loosen --actors, --views, --emotions or --levels")
+        raise UsageError(
+            f"none of the {len(videos)} clips in {path} is wanted",
+            remedy="loosen --actors, --views, --emotions or --levels",
+        )
     clips = [Clip(video, labels[video], digests.of(video)) for video in chosen]
     return _named(clips)
 
@@ -165,7 +170,7 @@ class _Digests:
 
 
 def _say_what_was_seen(workspace: Workspace, summary: Summary, progress: Progress) -> None:
-    """Say of each new track how much of it shows a face, where that is not all, and where others were in the picture."""
+    """Say of each new track where not every frame shows a face, and where others were in the picture."""
     for clip_id in summary.done:
         with store.opened(FaceTrack, workspace.path(STAGE, clip_id)) as track:
             visible, most = track.visible[:], track.most_faces

@@ -77,7 +77,9 @@ def find_face(path: Path, detector: LandmarkDetector) -> Sightings:
         raise ClipTooShort(f"{path} has {len(detections)} frames", expected=f"at least {MIN_FRAMES}")
     visible = np.array([d is not None for d in detections])
     if not visible.any():
-        raise NoFaceError(f"no face in any of the {len(detections)} frames of {path}", expected="a video that shows a face")
+        raise NoFaceError(
+            f"no face in any of the {len(detections)} frames of {path}", expected="a video that shows a face"
+        )
     landmarks = np.stack([d.landmarks_px if d else np.zeros((68, 2), np.float32) for d in detections])
     boxes = np.stack([d.box_px if d else np.zeros(4, np.float32) for d in detections])
     return Sightings(
@@ -102,18 +104,19 @@ def _chunks(path: Path) -> Iterator[list[UInt8[np.ndarray, "height width 3"]]]:
 
 def _cut(
     path: Path, frame_from_crop: Float32[np.ndarray, "frame 2 3"], visible: Bool[np.ndarray, " frame"]
-) -> tuple[UInt8[np.ndarray, " byte"], Int64[np.ndarray, "frame+1"]]:
+) -> tuple[UInt8[np.ndarray, " byte"], Int64[np.ndarray, " frame+1"]]:
     """Decode once more and write the crops to a temporary file, which is mapped: a long video stays out of memory."""
     sizes = []
-    spool = tempfile.TemporaryFile()  # lives as long as the array that maps it
-    for index, _, frame in read_frames(path):
-        if index >= len(visible):
-            raise MediaError(f"{path} gave more frames the second time", expected=f"{len(visible)}")
-        data = encode(cut_crop(frame, frame_from_crop[index]), quality=95) if visible[index] else b""
-        spool.write(data)
-        sizes.append(len(data))
-    if len(sizes) != len(visible):
-        raise MediaError(f"{path} gave {len(sizes)} frames the second time", expected=f"{len(visible)}")
-    spool.flush()
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return np.memmap(spool, np.uint8, mode="r", shape=(int(offsets[-1]),)), offsets
+    with tempfile.TemporaryFile() as spool:
+        for index, _, frame in read_frames(path):
+            if index >= len(visible):
+                raise MediaError(f"{path} gave more frames the second time", expected=f"{len(visible)}")
+            data = encode(cut_crop(frame, frame_from_crop[index]), quality=95) if visible[index] else b""
+            spool.write(data)
+            sizes.append(len(data))
+        if len(sizes) != len(visible):
+            raise MediaError(f"{path} gave {len(sizes)} frames the second time", expected=f"{len(visible)}")
+        spool.flush()
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        # The map keeps the file's content after its name and handle are gone.
+        return np.memmap(spool, np.uint8, mode="r", shape=(int(offsets[-1]),)), offsets

@@ -27,7 +27,8 @@ from ..media.images import EncodedFrames, encode
 from ..models.face_model import HeadModel, head_model_from, sample_identity
 from ..rendering.camera import to_screen, with_perspective
 from .looks import random_look
-from .scene import Scene, SceneKit
+from .scene import Scene
+from .scene_kit import SceneKit
 
 YAW, PITCH, ROLL = 0.87, 0.5, 0.5  # radians: 50, 29 and 29 degrees
 JAW_OPEN, JAW_SIDE = 0.42, 0.06  # radians
@@ -79,7 +80,13 @@ def random_acts(rng: np.random.Generator, coef_names: tuple[str, ...], count: in
     return Acts(
         *(
             part.astype(np.float32)
-            for part in (expression, jaw, lids, rng.normal(0, 0.2, (count, 2)), axis_angle_from_matrix(about_z @ about_y @ about_x))
+            for part in (
+                expression,
+                jaw,
+                lids,
+                rng.normal(0, 0.2, (count, 2)),
+                axis_angle_from_matrix(about_z @ about_y @ about_x),
+            )
         )
     )
 
@@ -111,7 +118,9 @@ def _person(
     acts = random_acts(rng, tuple(asset.coef_names), config.per_person)
     with torch.inference_mode():
         neutral = model(identity, torch.zeros(1, model.n_expression))[0].numpy()
-        tensors = [torch.from_numpy(part) for part in (acts.expression, acts.jaw_pose, acts.eyelids, acts.gaze, acts.head_pose)]
+        tensors = [
+            torch.from_numpy(part) for part in (acts.expression, acts.jaw_pose, acts.eyelids, acts.gaze, acts.head_pose)
+        ]
         vertices = model(identity, *tensors)
         points = model.landmarks(vertices, tensors[-1]).numpy()
     scene = Scene(kit, look, neutral)
@@ -125,7 +134,7 @@ def _person(
         yield encode(drawn.rgb, quality=92), to_screen(bent, camera)[:, :2].copy()
 
 
-def _camera(rng: np.random.Generator, points: Float[np.ndarray, "68 3"], size: int) -> Float32[np.ndarray, "3"]:
+def _camera(rng: np.random.Generator, points: Float[np.ndarray, "68 3"], size: int) -> Float32[np.ndarray, " 3"]:
     """Put the face near the middle, the larger side of its points' box a bit less than half of the picture."""
     low, high = points[:, :2].min(0), points[:, :2].max(0)
     scale = size * rng.uniform(0.4, 0.5) / float((high - low).max())
@@ -154,7 +163,11 @@ def main() -> None:
     for number in range(first, first + shards):
         path = out / f"landmarks_{number:04d}.h5"
         made = Provenance(
-            LandmarkShard.schema_id(), "synthetic.landmark_set", 1, asdict(config) | {"number": number}, {"head": asset_digest("head.h5")}
+            LandmarkShard.schema_id(),
+            "synthetic.landmark_set",
+            1,
+            asdict(config) | {"number": number},
+            {"head": asset_digest("head.h5")},
         )
         if store.check(path, LandmarkShard, made).kind is store.FRESH:
             continue

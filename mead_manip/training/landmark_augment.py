@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from ..geometry import compose_affine
+from ..media.images import decode, encode
 
 Image = UInt8[np.ndarray, "height width rgb=3"]
 Points = Float32[np.ndarray, "point 2"]
@@ -16,7 +17,7 @@ Similarity = Float32[np.ndarray, "2 3"]
 
 
 def crop_similarity(
-    landmarks_px: Float[np.ndarray, "68 2"], angle: float, span: float, shift: Float[np.ndarray, "2"], size: int
+    landmarks_px: Float[np.ndarray, "68 2"], angle: float, span: float, shift: Float[np.ndarray, " 2"], size: int
 ) -> Similarity:
     """crop_from_picture: turn by `angle` (radians), then frame the larger side of the points' box times `span`.
 
@@ -58,7 +59,9 @@ def _plate(a: Float[np.ndarray, "at 2"], b: Float[np.ndarray, "of 2"]) -> Float[
 
 def warp(picture: Any, picture_from_target: Similarity, size: int, rim: int = cv2.BORDER_REFLECT_101) -> Any:
     """Draw a picture in a square under a similarity, bilinear."""
-    return cv2.warpAffine(picture, picture_from_target, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=rim)
+    return cv2.warpAffine(
+        picture, picture_from_target, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=rim
+    )
 
 
 def shrink_for(rgb: Any, scale: float) -> tuple[Any, Similarity]:
@@ -81,11 +84,15 @@ def backdrop(rng: np.random.Generator, size: int, pictures: list[Image]) -> Imag
         side = int(min(picture.shape[:2]) * rng.uniform(0.3, 1.0))
         y, x = (int(rng.integers(0, s - side + 1)) for s in picture.shape[:2])
         piece = picture[y : y + side, x : x + side]
-        return cv2.resize(np.ascontiguousarray(piece[:, :: rng.choice([-1, 1])]), (size, size), interpolation=cv2.INTER_AREA)
+        return cv2.resize(
+            np.ascontiguousarray(piece[:, :: rng.choice([-1, 1])]), (size, size), interpolation=cv2.INTER_AREA
+        )
     corners = rng.uniform(0, 255, (2, 2, 3)).astype(np.float32) * rng.uniform(0.3, 1.0)
     out = cv2.resize(corners, (size, size), interpolation=cv2.INTER_LINEAR)
     for cells in (4, 12, 40):
-        blotch = rng.normal(0, rng.uniform(0, 25), (cells, cells, 1)) + rng.normal(0, rng.uniform(0, 8), (cells, cells, 3))
+        blotch = rng.normal(0, rng.uniform(0, 25), (cells, cells, 1)) + rng.normal(
+            0, rng.uniform(0, 8), (cells, cells, 3)
+        )
         out += cv2.resize(blotch.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     out = np.clip(out, 0, 255).astype(np.uint8)
     for _ in range(int(rng.integers(0, 10))):
@@ -96,7 +103,7 @@ def backdrop(rng: np.random.Generator, size: int, pictures: list[Image]) -> Imag
 def _random_shape(rng: np.random.Generator, canvas: Image) -> None:
     size = canvas.shape[0]
     colour = tuple(int(c) for c in rng.integers(0, 256, 3))
-    a, b = (tuple(int(v) for v in rng.integers(-size // 8, size * 9 // 8, 2)) for _ in range(2))
+    a, b = (_px(rng.integers(-size // 8, size * 9 // 8, 2)) for _ in range(2))
     radius = int(rng.integers(size // 20, size // 3))
     kind = rng.integers(5)
     if kind == 0:
@@ -107,10 +114,21 @@ def _random_shape(rng: np.random.Generator, canvas: Image) -> None:
         cv2.line(canvas, a, b, colour, int(rng.integers(1, 8)), cv2.LINE_AA)
     elif kind == 3:
         angle = float(rng.uniform(0, 180))
-        cv2.ellipse(canvas, a, (radius, max(2, radius // 2)), angle, 0, 360, colour, int(rng.choice([-1, 2, 4])), cv2.LINE_AA)
+        cv2.ellipse(
+            canvas, a, (radius, max(2, radius // 2)), angle, 0, 360, colour, int(rng.choice([-1, 2, 4])), cv2.LINE_AA
+        )
     else:
         letters = "".join(chr(rng.integers(65, 123)) for _ in range(int(rng.integers(1, 7))))
-        cv2.putText(canvas, letters, a, int(rng.integers(0, 8)), float(rng.uniform(0.4, 2.5)), colour, int(rng.integers(1, 4)), cv2.LINE_AA)
+        cv2.putText(
+            canvas,
+            letters,
+            a,
+            int(rng.integers(0, 8)),
+            float(rng.uniform(0.4, 2.5)),
+            colour,
+            int(rng.integers(1, 4)),
+            cv2.LINE_AA,
+        )
 
 
 def occlude(rng: np.random.Generator, rgb: Image, landmarks_px: Points, pictures: list[Image]) -> Image:
@@ -120,7 +138,7 @@ def occlude(rng: np.random.Generator, rgb: Image, landmarks_px: Points, pictures
         mask = np.zeros((size, size), np.uint8)
         where = landmarks_px[rng.integers(68)] + rng.normal(0, size / 10, 2)
         for _ in range(int(rng.integers(1, 5))):
-            centre = tuple(int(v) for v in where + rng.normal(0, size / 16, 2))
+            centre = _px(where + rng.normal(0, size / 16, 2))
             axes = (int(rng.uniform(0.03, 0.1) * size) + 2, int(rng.uniform(0.06, 0.25) * size) + 2)
             cv2.ellipse(mask, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
         thing = backdrop(rng, size, pictures)
@@ -146,14 +164,19 @@ def _draw_glasses(rng: np.random.Generator, rgb: Image, landmarks_px: Points) ->
     if rng.random() < 0.25:
         dark = rgb.copy()
         for eye in (right, left):
-            cv2.ellipse(dark, tuple(int(v) for v in eye + drop), axes, angle, 0, 360, colour, -1, cv2.LINE_AA)
+            cv2.ellipse(dark, _px(eye + drop), axes, angle, 0, 360, colour, -1, cv2.LINE_AA)
         rgb[:] = cv2.addWeighted(rgb, 0.4, dark, 0.6, 0) if rng.random() < 0.5 else dark
     for eye in (right, left):
-        cv2.ellipse(rgb, tuple(int(v) for v in eye + drop), axes, angle, 0, 360, colour, width, cv2.LINE_AA)
-    cv2.line(rgb, *(tuple(int(v) for v in p + drop) for p in (right * 0.62 + left * 0.38, right * 0.38 + left * 0.62)), colour, width, cv2.LINE_AA)
+        cv2.ellipse(rgb, _px(eye + drop), axes, angle, 0, 360, colour, width, cv2.LINE_AA)
+    bridge = _px(right * 0.62 + left * 0.38 + drop), _px(right * 0.38 + left * 0.62 + drop)
+    cv2.line(rgb, bridge[0], bridge[1], colour, width, cv2.LINE_AA)
     for eye, ear in ((right, landmarks_px[0]), (left, landmarks_px[16])):
         outward = (ear - eye) / (np.linalg.norm(ear - eye) + 1e-6)
-        cv2.line(rgb, *(tuple(int(v) for v in p) for p in (eye + drop + outward * axes[0], ear)), colour, width, cv2.LINE_AA)
+        cv2.line(rgb, _px(eye + drop + outward * axes[0]), _px(ear), colour, width, cv2.LINE_AA)
+
+
+def _px(point: np.ndarray) -> tuple[int, int]:
+    return int(point[0]), int(point[1])
 
 
 def _draw_strands(rng: np.random.Generator, rgb: Image, landmarks_px: Points) -> None:
@@ -200,16 +223,17 @@ def photograph(rng: np.random.Generator, rgb: Image) -> Image:
         rgb = cv2.GaussianBlur(rgb, (0, 0), float(rng.uniform(0.3, size / 80)))
     if rng.random() < 0.3:
         small = int(size * rng.uniform(0.25, 0.9))
-        rgb = cv2.resize(cv2.resize(rgb, (small, small), interpolation=cv2.INTER_AREA), (size, size), interpolation=cv2.INTER_LINEAR)
+        rgb = cv2.resize(
+            cv2.resize(rgb, (small, small), interpolation=cv2.INTER_AREA), (size, size), interpolation=cv2.INTER_LINEAR
+        )
     if rng.random() < 0.12:
         length = int(rng.integers(3, 8))
         kernel = np.zeros((length, length), np.float32)
-        cv2.line(kernel, *(tuple(int(v) for v in rng.integers(0, length, 2)) for _ in range(2)), 1.0)
+        cv2.line(kernel, _px(rng.integers(0, length, 2)), _px(rng.integers(0, length, 2)), 1.0)
         rgb = cv2.filter2D(rgb, -1, kernel / kernel.sum())
     if rng.random() < 0.4:
         noise = rng.normal(0, rng.uniform(1, 14), rgb.shape if rng.random() < 0.5 else (size, size, 1))
         rgb = np.clip(rgb + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
-        data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 92))])[1]
-        rgb = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        rgb = decode(encode(rgb, quality=int(rng.integers(20, 92))))
     return rgb

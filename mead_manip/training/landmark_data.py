@@ -66,7 +66,9 @@ def read_london(folder: Path) -> list[Picture]:
     """Read the neutral photographs with their hand-placed points (DeBruine & Jones 2017, CC BY 4.0)."""
     template = folder / "landmarks189.json"
     if not template.is_file():
-        raise InputMissing(f"{template} does not exist", expected="the London photographs with their 189-point templates")
+        raise InputMissing(
+            f"{template} does not exist", expected="the London photographs with their 189-point templates"
+        )
     faces = json.loads(template.read_text())["faces"]
     pictures = []
     for person, points in sorted(faces.items()):

@@ -26,7 +26,9 @@ def echoed(batches: Iterator[list[Tensor]], times: int, random: torch.Generator)
         size = len(pool[0][0])
         which = torch.randint(len(pool), (size,), generator=random).tolist()
         row = torch.randint(size, (size,), generator=random).tolist()
-        yield [torch.stack([pool[b][column][r] for b, r in zip(which, row, strict=True)]) for column in range(len(pool[0]))]
+        yield [
+            torch.stack([pool[b][column][r] for b, r in zip(which, row, strict=True)]) for column in range(len(pool[0]))
+        ]
         step += 1
 
 
@@ -63,7 +65,9 @@ def vary_frames(
     return expose(torch.where(choose, pixels.flip(-1), pixels), random), torch.where(choose, flipped, target)
 
 
-def expose(pixels: Float[Tensor, "batch 3 height width"], random: torch.Generator) -> Float[Tensor, "batch 3 height width"]:
+def expose(
+    pixels: Float[Tensor, "batch 3 height width"], random: torch.Generator
+) -> Float[Tensor, "batch 3 height width"]:
     """Another gain, contrast and white balance for every picture."""
     n = len(pixels)
     gain = torch.exp(torch.randn(n, 1, 1, 1, generator=random) * math.log(1.2))

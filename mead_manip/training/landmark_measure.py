@@ -39,7 +39,13 @@ def _crop_error(net: nn.Module, pictures: list[Picture]) -> float:
     crops, truths = [], []
     for picture in pictures:
         for _ in range(3 if len(pictures) < 50 else 1):
-            placed = augment.crop_similarity(picture.landmarks_px, rng.normal(0, 0.1), CROP_SPAN * np.exp(rng.normal(0, 0.05)), rng.normal(0, 0.03, 2), CROP_SIZE)
+            placed = augment.crop_similarity(
+                picture.landmarks_px,
+                rng.normal(0, 0.1),
+                CROP_SPAN * np.exp(rng.normal(0, 0.05)),
+                rng.normal(0, 0.03, 2),
+                CROP_SIZE,
+            )
             crops.append(_draw(picture, placed, CROP_SIZE))
             truths.append(transform_points(placed, picture.landmarks_px))
     net.eval()
@@ -57,14 +63,20 @@ def _found_share(net: nn.Module, pictures: list[Picture]) -> float:
     hits = []
     for picture in pictures:
         side = float(np.exp(rng.uniform(np.log(16), np.log(120))))
-        placed = augment.crop_similarity(picture.landmarks_px, rng.normal(0, 0.1), FINDER_SIZE / side, rng.normal(0, 0.04, 2), FINDER_SIZE)
+        placed = augment.crop_similarity(
+            picture.landmarks_px, rng.normal(0, 0.1), FINDER_SIZE / side, rng.normal(0, 0.04, 2), FINDER_SIZE
+        )
         points = transform_points(placed, picture.landmarks_px)
         frame = torch.from_numpy(_draw(picture, placed, FINDER_SIZE)).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
             faces = found_faces(net(frame)[0])
         low, high = points.min(0), points.max(0)
         true_side, middle = float((high - low).max()), (low + high) / 2
-        hits.append(bool(faces) and np.hypot(*(np.array(faces[0][1:3]) - middle)) < true_side / 4 and 1 / 1.5 < faces[0][3] / true_side < 1.5)
+        hits.append(
+            bool(faces)
+            and np.hypot(*(np.array(faces[0][1:3]) - middle)) < true_side / 4
+            and 1 / 1.5 < faces[0][3] / true_side < 1.5
+        )
     net.train()
     return float(np.mean(hits))
 

@@ -48,7 +48,9 @@ class Sampler:
         rgb = augment.occlude(rng, rgb, points, self.backdrops)
         return Face(self._finish(rng, rgb), points, True)
 
-    def frame(self, rng: np.random.Generator) -> tuple[UInt8[np.ndarray, "size size 3"], list[Float32[np.ndarray, "68 2"]]]:
+    def frame(
+        self, rng: np.random.Generator
+    ) -> tuple[UInt8[np.ndarray, "size size 3"], list[Float32[np.ndarray, "68 2"]]]:
         """Draw one frame for the finder: none, one or two faces of any size."""
         canvas = augment.backdrop(rng, FINDER_SIZE, self.backdrops)
         faces: list[Float32[np.ndarray, "68 2"]] = []
@@ -78,8 +80,14 @@ class Sampler:
         return (_mirrored(picture) if rng.random() < 0.5 else picture), photographed
 
     def _view(
-        self, rng: np.random.Generator, picture: Picture, photographed: bool, angle: float, span: float,
-        shift: np.ndarray, size: int,
+        self,
+        rng: np.random.Generator,
+        picture: Picture,
+        photographed: bool,
+        angle: float,
+        span: float,
+        shift: np.ndarray,
+        size: int,
     ) -> tuple[augment.Image, Float32[np.ndarray, "68 2"]]:
         acted = self._act(rng, picture) if photographed else picture.landmarks_px
         crop_from_picture = augment.crop_similarity(acted, angle, span, shift, size)
@@ -94,7 +102,13 @@ class Sampler:
         return rgb, points
 
     def _placed(
-        self, rng: np.random.Generator, picture: Picture, photographed: bool, angle: float, span: float, shift: np.ndarray
+        self,
+        rng: np.random.Generator,
+        picture: Picture,
+        photographed: bool,
+        angle: float,
+        span: float,
+        shift: np.ndarray,
     ) -> tuple[augment.Image, Float32[np.ndarray, "68 2"], UInt8[np.ndarray, "size size"]]:
         """A face at its place in a frame, with an alpha that cuts it out or keeps its own surroundings."""
         acted = self._act(rng, picture) if photographed else picture.landmarks_px
@@ -120,7 +134,9 @@ class Sampler:
             picture, photographed = self._pick(rng)
             miss = rng.integers(4)
             away = rng.uniform(0, 2 * np.pi)
-            shift = np.array([np.cos(away), np.sin(away)]) * (rng.uniform(0.5, 0.8) if miss == 0 else rng.uniform(0, 0.15))
+            shift = np.array([np.cos(away), np.sin(away)]) * (
+                rng.uniform(0.5, 0.8) if miss == 0 else rng.uniform(0, 0.15)
+            )
             span = CROP_SPAN * (rng.uniform(0.2, 0.4) if miss == 1 else rng.uniform(3.0, 5.0) if miss == 2 else 1.0)
             angle = rng.uniform(2.2, 4.0) if miss == 3 else rng.normal(0, 0.2)
             rgb, points = self._view(rng, picture, photographed, angle, span, shift, CROP_SIZE)
@@ -158,6 +174,7 @@ def _warp(
 
         def draw(image: np.ndarray, rim: int) -> np.ndarray:
             return cv2.remap(image, source_xy, None, cv2.INTER_LINEAR, borderMode=rim)
+
     out = draw(rgb, cv2.BORDER_REFLECT_101)
     if picture.alpha is None:
         return out, None

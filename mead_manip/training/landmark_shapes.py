@@ -21,9 +21,7 @@ class ShapeBank:
     neutral: Float32[np.ndarray, "68 3"]
     acted: Float32[np.ndarray, "shape 68 3"]
 
-    def deform(
-        self, rng: np.random.Generator, landmarks_px: Float[np.ndarray, "68 2"]
-    ) -> Float32[np.ndarray, "68 2"]:
+    def deform(self, rng: np.random.Generator, landmarks_px: Float[np.ndarray, "68 2"]) -> Float32[np.ndarray, "68 2"]:
         """Let a frontal neutral face act, turn and come near the camera; return its points in the same pixels."""
         centre, scale = _place(self.neutral[:, :2] * [1, -1], landmarks_px)
         own = (landmarks_px - centre) / scale * [1, -1]
@@ -65,7 +63,7 @@ def build_shape_bank(head: HeadModel, count: int, seed: int) -> ShapeBank:
 
 def _place(
     shape: Float[np.ndarray, "68 2"], landmarks_px: Float[np.ndarray, "68 2"]
-) -> tuple[Float[np.ndarray, "2"], float]:
+) -> tuple[Float[np.ndarray, " 2"], float]:
     """Where the origin of `shape` lies among the landmarks, and px per dm (least squares, upright)."""
     shape_middle, middle = shape.mean(0), landmarks_px.mean(0)
     a, b = shape - shape_middle, landmarks_px - middle

@@ -13,15 +13,13 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..artifacts import store
@@ -32,9 +30,10 @@ from ..errors import InputMissing
 from ..files import atomic
 from ..media.images import read_image
 from ..models.face_model import head_model_from
-from ..models.landmarker import CROP_SIZE, FINDER_STRIDE, FaceFinder, LandmarkNet
+from ..models.landmarker import FaceFinder, LandmarkNet
 from .landmark_data import Picture, RenderedFaces, read_london
 from .landmark_echo import echoed, vary_crops, vary_frames
+from .landmark_losses import finder_target, finder_terms, landmark_terms
 from .landmark_measure import measure_finder, measure_landmarks
 from .landmark_samples import Sampler
 from .landmark_shapes import build_shape_bank
@@ -96,7 +95,9 @@ def train(config: LandmarkerTraining) -> None:
     torch.set_num_threads(config.threads)
     photographs, held_out = split(read_london(config.london))
     sampler = make_sampler(config, photographs)
-    net: nn.Module = (LandmarkNet() if config.network == "landmarks" else FaceFinder()).to(memory_format=torch.channels_last)
+    net: nn.Module = (LandmarkNet() if config.network == "landmarks" else FaceFinder()).to(
+        memory_format=torch.channels_last
+    )
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
     first_step = _resume(config, net, average, optimizer)
@@ -105,7 +106,8 @@ def train(config: LandmarkerTraining) -> None:
     random = torch.Generator().manual_seed(config.seed * 1_000_003 + first_step)
     batches = echoed(iter(loader), config.echo, random)
 
-    started, sums = time.time(), {}
+    started = time.time()
+    sums: dict[str, float] = {}
     for step in range(first_step, config.steps):
         batch = _varied(config.network, next(batches), random)
         for group in optimizer.param_groups:
@@ -122,7 +124,11 @@ def train(config: LandmarkerTraining) -> None:
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())
         if (step + 1) % 50 == 0:
-            line = {"step": step + 1, **{k: round(v / 50, 4) for k, v in sums.items()}, "seconds": round(time.time() - started)}
+            line = {
+                "step": step + 1,
+                **{k: round(v / 50, 4) for k, v in sums.items()},
+                "seconds": round(time.time() - started),
+            }
             sums = {}
             if (step + 1) % 500 == 0 or step + 1 == config.steps:
                 measure = measure_landmarks if config.network == "landmarks" else measure_finder
@@ -130,6 +136,9 @@ def train(config: LandmarkerTraining) -> None:
             _log(config, line)
         if (step + 1) % 250 == 0 or step + 1 == config.steps:
             _save(config, step + 1, net, average, optimizer)
+
+
+# ---- the data ----------------------------------------------------------------------------------
 
 
 def split(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
@@ -140,68 +149,16 @@ def split(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
 
 def make_sampler(config: LandmarkerTraining, photographs: list[Picture]) -> Sampler:
     """Gather what samples are drawn from."""
-    backdrops = [read_image(path) for folder in config.backdrops for path in sorted(folder.iterdir()) if path.suffix in {".png", ".jpg"}]
+    backdrops = [
+        read_image(path)
+        for folder in config.backdrops
+        for path in sorted(folder.iterdir())
+        if path.suffix in {".png", ".jpg"}
+    ]
     shapes = build_shape_bank(head_model_from(load_asset(HeadAsset, "head.h5")), config.shapes, config.seed)
     rendered = RenderedFaces(config.rendered) if config.rendered is not None else None
     share = config.photograph_share
     return Sampler(photographs, rendered, backdrops, shapes, share)
-
-
-# ---- losses ----------------------------------------------------------------------------------
-
-
-def landmark_terms(
-    net: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]],
-    crops: Float[Tensor, "batch 3 128 128"],
-    landmarks_px: Float[Tensor, "batch 68 2"],
-    is_face: Bool[Tensor, " batch"],
-) -> dict[str, Tensor]:
-    """Points by a robust distance (px), sharp heat maps, and face or not; points count on faces only."""
-    points, spread, logit = net(crops)
-    error = (points - landmarks_px).norm(dim=-1)
-    weight = is_face.float()[:, None] / (is_face.sum() * 68).clamp_min(1)
-    return {
-        "points": (weight * robust(error)).sum(),
-        "spread": 0.02 * (weight * F.relu(spread - 4.0)).sum(),
-        "face": F.binary_cross_entropy_with_logits(logit, is_face.float()),
-    }
-
-
-def robust(error_px: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """Logarithmic like the wing loss (Feng et al. 2018): small errors pull as hard as large ones."""
-    return 4.0 * torch.log1p(error_px / 3.0)
-
-
-def finder_terms(
-    net: Callable[[Tensor], Tensor], frames: Float[Tensor, "batch 3 height width"], target: Float[Tensor, "batch 4 row column"]
-) -> dict[str, Tensor]:
-    """Focal loss on centres (Zhou et al. 2019, penalty-reduced) and L1 on size and offset at the centres."""
-    maps = net(frames)
-    heat, logit = target[:, 0], maps[:, 0]
-    centre = (heat == 1.0).float()
-    count = centre.sum().clamp_min(1)
-    found = logit.sigmoid()
-    missed = centre * (1 - found).square() * F.softplus(-logit)
-    wrong = (1 - centre) * (1 - heat).pow(4) * found.square() * F.softplus(logit)
-    offsets = (maps[:, 1:] - target[:, 1:]).abs() * centre[:, None]
-    return {"centre": (missed + wrong).sum() / count, "box": offsets.sum() / count}
-
-
-def finder_target(faces: list[Float[np.ndarray, "68 2"]], size: int) -> Float[np.ndarray, "4 row column"]:
-    """What the finder should say: a bump per face, and at its cell log2(side / 32 px) and the offset in cells."""
-    cells = size // FINDER_STRIDE
-    target = np.zeros((4, cells, cells), np.float32)
-    ticks = np.arange(cells)
-    for points in faces:
-        low, high = points.min(0), points.max(0)
-        side = float((high - low).max())
-        x, y = ((low + high) / 2 + 0.5) / FINDER_STRIDE - 0.5
-        column, row = (int(np.clip(round(v), 0, cells - 1)) for v in (x, y))
-        sigma = max(0.7, 0.08 * side / FINDER_STRIDE)
-        bump = np.exp(-(np.square(ticks[None] - column) + np.square(ticks[:, None] - row)) / (2 * sigma**2))
-        target[0] = np.maximum(target[0], np.where(bump > 0.99, 1.0, bump))
-        target[1:, row, column] = np.log2(side / 32), x - column, y - row
-    return target
 
 
 def _varied(network: str, batch: list[Tensor], random: torch.Generator) -> list[Tensor]:
@@ -251,7 +208,12 @@ def _resume(config: LandmarkerTraining, net: nn.Module, average: nn.Module, opti
 def _save(
     config: LandmarkerTraining, step: int, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    state = {"step": step, "net": net.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
+    state = {
+        "step": step,
+        "net": net.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
     with atomic(_checkpoint(config)) as temporary:
         torch.save(state, temporary)
 

@@ -18,7 +18,13 @@ from mead_manip.backends.builtin import BuiltinLandmarks
 from mead_manip.backends.mediapipe import MediapipeLandmarks
 from mead_manip.media.video import read_frames
 
-PARTS = {"jaw": slice(0, 17), "brows": slice(17, 27), "nose": slice(27, 36), "eyes": slice(36, 48), "mouth": slice(48, 68)}
+PARTS = {
+    "jaw": slice(0, 17),
+    "brows": slice(17, 27),
+    "nose": slice(27, 36),
+    "eyes": slice(36, 48),
+    "mouth": slice(48, 68),
+}
 
 
 def follow(detector, path: Path) -> tuple[np.ndarray, float]:
@@ -47,7 +53,11 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder with MediaPipe's landmarks of an earlier run")
     options = parser.parse_args()
     ours, theirs = BuiltinLandmarks(options.weights), MediapipeLandmarks(options.model)
-    print(f"{'video':24} {'ours':>5} {'mp':>5} {'both':>5} {'mean':>7} {'p90':>7} " + " ".join(f"{p:>6}" for p in PARTS) + "  jitter   mp      ms")
+    print(
+        f"{'video':24} {'ours':>5} {'mp':>5} {'both':>5} {'mean':>7} {'p90':>7} "
+        + " ".join(f"{p:>6}" for p in PARTS)
+        + "  jitter   mp      ms"
+    )
     for path in options.videos:
         found, spent = follow(ours, path)
         cached = options.cache / f"mp_{path.stem}.npy" if options.cache else None
@@ -64,7 +74,8 @@ def main() -> None:
         mean = distance[both].mean(1) if both.any() else np.array([np.nan])
         parts = " ".join(f"{distance[both][:, part].mean():6.3f}" for part in PARTS.values()) if both.any() else ""
         print(
-            f"{path.name:24} {seen[0]:5} {seen[1]:5} {both.sum():5} {mean.mean():7.4f} {np.quantile(mean, 0.9):7.4f} {parts} "
+            f"{path.name:24} {seen[0]:5} {seen[1]:5} {both.sum():5} "
+            f"{mean.mean():7.4f} {np.quantile(mean, 0.9):7.4f} {parts} "
             f"{tremble(found, size):7.4f} {tremble(reference, size):7.4f} {spent / len(found) * 1000:6.1f}",
             flush=True,
         )

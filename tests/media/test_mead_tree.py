@@ -43,7 +43,16 @@ def test_what_is_unknown_stays_unknown(path, expected):
 
 
 def test_all_short_emotions_of_eat():
-    shorts = {"ang": "angry", "con": "contempt", "dis": "disgusted", "fea": "fear", "hap": "happy", "neu": "neutral", "sad": "sad", "sur": "surprised"}
+    shorts = {
+        "ang": "angry",
+        "con": "contempt",
+        "dis": "disgusted",
+        "fea": "fear",
+        "hap": "happy",
+        "neu": "neutral",
+        "sad": "sad",
+        "sur": "surprised",
+    }
     for short, emotion in shorts.items():
         assert parse_clip_path(Path(f"W009_{short}_1_001.mp4")).emotion == emotion
 

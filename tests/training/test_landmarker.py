@@ -83,7 +83,7 @@ def test_a_sample_is_the_same_under_the_same_seed(picture):
 
 def test_finder_target_inverts_to_the_face(picture):
     from mead_manip.models.landmarker import found_faces
-    from mead_manip.training.landmarker import finder_target
+    from mead_manip.training.landmark_losses import finder_target
 
     points = picture.landmarks_px * 0.6
     target = torch.from_numpy(finder_target([points], 256))
@@ -96,7 +96,7 @@ def test_finder_target_inverts_to_the_face(picture):
 
 
 def test_losses_are_zero_or_least_at_the_truth():
-    from mead_manip.training.landmarker import finder_terms, robust
+    from mead_manip.training.landmark_losses import finder_terms, robust
 
     assert robust(torch.zeros(3)).sum() == 0
     frames = torch.zeros(1, 3, 64, 64)
@@ -115,8 +115,9 @@ def test_losses_are_zero_or_least_at_the_truth():
 @pytest.mark.parametrize("network", ["landmarks", "finder"])
 def test_a_few_steps_on_one_batch_lower_the_loss(network, picture):
     from mead_manip.models.landmarker import FaceFinder, LandmarkNet
+    from mead_manip.training.landmark_losses import finder_terms, landmark_terms
     from mead_manip.training.landmark_samples import Sampler
-    from mead_manip.training.landmarker import _Samples, _varied, finder_terms, landmark_terms
+    from mead_manip.training.landmarker import _Samples, _varied
 
     torch.manual_seed(0)
     net = LandmarkNet(4) if network == "landmarks" else FaceFinder(4)
