@@ -26,7 +26,10 @@ class Surface(NamedTuple):
     uv_faces: Int32[np.ndarray, "triangle corner=3"]
     material: UInt8[np.ndarray, " triangle"]  # row of `materials`
     materials: Float32[np.ndarray, "material channel=10"]
-    textures: tuple[UInt8[np.ndarray, "height width rgb=3"], ...]
+    textures: tuple[UInt8[np.ndarray, "height width rgb=3"], ...]  # the first is the skin
+    wrinkles: UInt8[
+        np.ndarray, "wrinkle_height wrinkle_width"
+    ]  # on the first texture: depth of the lines that can show
 
 
 class Lights(NamedTuple):
@@ -55,6 +58,7 @@ def shade(
         surface.material,
         surface.materials,
         surface.textures,
+        surface.wrinkles,
         lights.directions,
         half_vectors(lights.directions),
         lights.colours,
@@ -133,12 +137,71 @@ def texel(texture: np.ndarray, u: float, v: float) -> tuple:
     return red * red, green * green, blue * blue
 
 
+@njit(cache=True, nogil=True, inline="always", fastmath=True)
+@no_type_check
+def _level(texture: np.ndarray, u: float, v: float) -> float:
+    """Bilinear look-up of one channel at u, v in 0..1 (clamped)."""
+    rows, columns = texture.shape[0], texture.shape[1]
+    x = min(max(u * columns - 0.5, 0.0), columns - 1.001)
+    y = min(max(v * rows - 0.5, 0.0), rows - 1.001)
+    column, row = int(x), int(y)
+    fx, fy = np.float32(x - column), np.float32(y - row)
+    upper = texture[row, column] + fx * (np.float32(texture[row, column + 1]) - texture[row, column])
+    lower = texture[row + 1, column] + fx * (np.float32(texture[row + 1, column + 1]) - texture[row + 1, column])
+    return (upper + fy * (lower - upper)) * np.float32(1.0 / 255.0)
+
+
+@njit(cache=True, nogil=True, inline="always", fastmath=True)
+@no_type_check
+def _albedo(
+    row: np.ndarray, channel: np.ndarray, textures: tuple, wrinkles: np.ndarray, garment: np.ndarray, u: float, v: float
+) -> tuple:
+    """Colour of the surface, and its gloss."""
+    if channel[GARMENT] > 0.0:  # the cloth, with a darker hem
+        hem = np.float32(0.62) if channel[GARMENT] < 0.025 else np.float32(1.0)
+        return garment[0] * hem, garment[1] * hem, garment[2] * hem, np.float32(0.0)
+    red, green, blue = texel(textures[int(row[TEXTURE])], u, v)
+    crease = np.float32(1.0)
+    if channel[WRINKLE] > 0.0 and row[TEXTURE] == 0.0:
+        line = np.float32(0.45) + np.float32(2.0) * _level(wrinkles, u, v)
+        crease -= min(channel[WRINKLE] * line, np.float32(0.6))
+    return red * row[GAIN] * crease, green * row[GAIN + 1] * crease, blue * row[GAIN + 2] * crease, row[GLOSS]
+
+
+@njit(cache=True, nogil=True, inline="always", fastmath=True)
+@no_type_check
+def _light(
+    row: np.ndarray, channel: np.ndarray, nx: float, ny: float, nz: float, gloss: float, directions: np.ndarray,
+    halves: np.ndarray, colours: np.ndarray,
+) -> tuple:  # fmt: skip
+    """Diffuse light rgb and highlight rgb at a unit normal."""
+    sum_r, sum_g, sum_b = channel[AMBIENT], channel[AMBIENT + 1], channel[AMBIENT + 2]
+    shine_r, shine_g, shine_b = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    # A bulge (the cornea over the iris) draws highlights towards the middle.
+    hx, hy = nx * row[BULGE], ny * row[BULGE]
+    inverse = np.float32(1.0) / np.sqrt(hx * hx + hy * hy + nz * nz + np.float32(1e-12))
+    hx, hy, hz = hx * inverse, hy * inverse, nz * inverse
+    for light in range(directions.shape[0]):
+        seen = channel[SHADOW] if light == 0 else channel[OCCLUSION]
+        cosine = nx * directions[light, 0] + ny * directions[light, 1] + nz * directions[light, 2]
+        sum_r += seen * colours[light, 0] * max((cosine + row[WRAP]) / (1 + row[WRAP]), 0.0)
+        sum_g += seen * colours[light, 1] * max((cosine + row[WRAP + 1]) / (1 + row[WRAP + 1]), 0.0)
+        sum_b += seen * colours[light, 2] * max((cosine + row[WRAP + 2]) / (1 + row[WRAP + 2]), 0.0)
+        if cosine > 0.0 and gloss > 0.0:
+            half = max(hx * halves[light, 0] + hy * halves[light, 1] + hz * halves[light, 2], 0.0)
+            shine = seen * gloss * sharp(half, row[SHARPNESS])
+            shine_r += shine * colours[light, 0]
+            shine_g += shine * colours[light, 1]
+            shine_b += shine * colours[light, 2]
+    return sum_r, sum_g, sum_b, shine_r, shine_g, shine_b
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
 def _shade(
     faces: np.ndarray, uv: np.ndarray, uv_faces: np.ndarray, material: np.ndarray, materials: np.ndarray,
-    textures: tuple, directions: np.ndarray, halves: np.ndarray, colours: np.ndarray, screen: np.ndarray,
-    normals: np.ndarray, vertex_light: np.ndarray, garment: np.ndarray, triangle: np.ndarray,
+    textures: tuple, wrinkles: np.ndarray, directions: np.ndarray, halves: np.ndarray, colours: np.ndarray,
+    screen: np.ndarray, normals: np.ndarray, vertex_light: np.ndarray, garment: np.ndarray, triangle: np.ndarray,
     contact: np.ndarray, image: np.ndarray,
 ) -> None:  # fmt: skip
     channel = np.empty(N_VERTEX_CHANNELS, np.float32)
@@ -154,41 +217,19 @@ def _shade(
             ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
             nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
             inverse = np.float32(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + np.float32(1e-12))
-            nx, ny, nz = nx * inverse, ny * inverse, nz * inverse
             for k in range(N_VERTEX_CHANNELS):
                 channel[k] = wa * vertex_light[a, k] + wb * vertex_light[b, k] + wc * vertex_light[c, k]
             ta, tb, tc = uv_faces[face, 0], uv_faces[face, 1], uv_faces[face, 2]
             u = wa * uv[ta, 0] + wb * uv[tb, 0] + wc * uv[tc, 0]
             v = wa * uv[ta, 1] + wb * uv[tb, 1] + wc * uv[tc, 1]
             row = materials[material[face]]
-            red, green, blue = texel(textures[int(row[TEXTURE])], u, v)
-            gloss = row[GLOSS]
-            crease = np.float32(1.0) - channel[WRINKLE]
-            red, green, blue = red * row[0] * crease, green * row[1] * crease, blue * row[2] * crease
-            if channel[GARMENT] > 0.0:  # the cloth, with a darker hem
-                hem = np.float32(0.62) if channel[GARMENT] < 0.025 else np.float32(1.0)
-                red, green, blue, gloss = garment[0] * hem, garment[1] * hem, garment[2] * hem, np.float32(0.0)
-            sum_r, sum_g, sum_b = channel[AMBIENT], channel[AMBIENT + 1], channel[AMBIENT + 2]
-            # A bulge (the cornea over the iris) draws highlights towards the middle.
-            hx, hy = nx * row[BULGE], ny * row[BULGE]
-            inverse = np.float32(1.0) / np.sqrt(hx * hx + hy * hy + nz * nz)
-            hx, hy, hz = hx * inverse, hy * inverse, nz * inverse
-            shine_r, shine_g, shine_b = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-            for light in range(directions.shape[0]):
-                seen = channel[SHADOW] if light == 0 else channel[OCCLUSION]
-                cosine = nx * directions[light, 0] + ny * directions[light, 1] + nz * directions[light, 2]
-                sum_r += seen * colours[light, 0] * max((cosine + row[WRAP]) / (1 + row[WRAP]), 0.0)
-                sum_g += seen * colours[light, 1] * max((cosine + row[WRAP + 1]) / (1 + row[WRAP + 1]), 0.0)
-                sum_b += seen * colours[light, 2] * max((cosine + row[WRAP + 2]) / (1 + row[WRAP + 2]), 0.0)
-                if cosine > 0.0 and gloss > 0.0:
-                    half = max(hx * halves[light, 0] + hy * halves[light, 1] + hz * halves[light, 2], 0.0)
-                    shine = seen * gloss * sharp(half, row[SHARPNESS])
-                    shine_r += shine * colours[light, 0]
-                    shine_g += shine * colours[light, 1]
-                    shine_b += shine * colours[light, 2]
-            fold = (
-                contact[y, x] if row[TEXTURE] == 0.0 else np.sqrt(contact[y, x])
-            )  # eyes and teeth are wet: they shine
+            red, green, blue, gloss = _albedo(row, channel, textures, wrinkles, garment, u, v)
+            sum_r, sum_g, sum_b, shine_r, shine_g, shine_b = _light(
+                row, channel, nx * inverse, ny * inverse, nz * inverse, gloss, directions, halves, colours
+            )
+            fold = contact[y, x]
+            if row[TEXTURE] != 0.0:  # eyes and teeth are wet: they shine in the depth
+                fold = np.sqrt(fold)
             image[y, x, 0] = (red * sum_r + shine_r) * fold
             image[y, x, 1] = (green * sum_g + shine_g) * fold
             image[y, x, 2] = (blue * sum_b + shine_b) * fold

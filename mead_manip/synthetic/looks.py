@@ -47,6 +47,7 @@ class Look:
     skin_gain: Rgb  # tone, multiplies the albedo
     skin_detail: float  # pores, 0..1
     skin_gloss: float  # highlights, 0 = powder, .1 = sweat
+    wrinkles: float  # how readily the skin creases: .6 young, 1.2 old
     eyes: str
     eye_gain: float
     brow: str
@@ -86,6 +87,7 @@ def random_look(rng: np.random.Generator, *, studio: bool = False, skin: str | N
         skin_gain=np.exp(tone).astype(np.float32),
         skin_detail=float(rng.uniform(0.2, 0.45)),
         skin_gloss=float(rng.uniform(0.02, 0.05) if studio else rng.uniform(0.0, 0.1)),
+        wrinkles=float(rng.uniform(0.8, 1.2) * (1.3 if "_old_" in skin else 1.0 if "_middleage_" in skin else 0.75)),
         eyes=str(rng.choice(DARK_EYES if _dark_eyed(rng, skin) else EYES)),
         eye_gain=float(rng.uniform(0.6, 0.9)),
         brow=str(rng.choice(CALM_BROWS if studio else BROWS)),

@@ -50,6 +50,7 @@ class Scene:
                 kit.textures.plain("teeth"),
                 kit.textures.plain("tongue"),
             ),
+            wrinkles=kit.wrinkles,
         )
         self.lights = shading.Lights(look.light_directions, look.light_colours)
         self._garment = kit.garment + np.float32(look.collar)
@@ -121,7 +122,7 @@ class Scene:
         columns[:, shading.SHADOW] = 1.0 - look.shadow * (1.0 - shadow)
         columns[:, shading.OCCLUSION] = occlusion
         pressed = compression(whole, self.kit.skin_faces, self._frames)
-        columns[:, shading.WRINKLE] = np.clip(0.8 * (pressed - 0.08), 0.0, 0.3)
+        columns[:, shading.WRINKLE] = np.clip(look.wrinkles * (pressed - 0.06), 0.0, 0.3)
         columns[:, shading.GARMENT] = self._garment
         return columns
 

@@ -4,13 +4,14 @@ import functools
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Float, Float32, Int32, UInt8
 
 from mead_manip.artifacts.schemas import HeadAsset
 from mead_manip.models.face_model import HeadModel
 from mead_manip.synthetic.beard import BeardMaps
 from mead_manip.synthetic.bust import find_skirt
 from mead_manip.synthetic.materials import Textures
+from mead_manip.synthetic.wrinkles import wrinkle_map
 
 SKIN, MOUTH, EYE, TOOTH, TONGUE, CLOTH = range(6)
 MATERIAL_OF_PART = {
@@ -50,9 +51,18 @@ class SceneKit:
         self.garment = np.concatenate([covered, np.ones(len(self.skirt.rim))]).astype(np.float32)
 
     @functools.cached_property
+    def wrinkles(self) -> UInt8[np.ndarray, "height width"]:
+        """Lines that pressed skin folds into, on the skin texture."""
+        return wrinkle_map(self.asset, *self._skin_size())
+
+    @functools.cached_property
     def beards(self) -> BeardMaps:
         """Where beards grow, worked out on first use."""
-        return BeardMaps(self.asset, *self.textures.plain(self.asset.texture_names[0]).shape[:2])
+        return BeardMaps(self.asset, *self._skin_size())
+
+    def _skin_size(self) -> tuple[int, int]:
+        height, width = self.textures.plain(f"skin_{self.asset.anchor_names[0]}").shape[:2]
+        return height, width
 
     def attachment(
         self,
