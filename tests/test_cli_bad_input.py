@@ -80,10 +80,17 @@ def test_an_empty_workspace_says_which_command_to_run(mead, command):
     assert not Path("work").exists()
 
 
-def test_an_unwritable_workspace(mead, make_track):
-    Path("file").write_text("")
-    output = mead("preprocess", "file", "--workspace", "file", "--quiet", code=1, says="cannot write")
+@pytest.mark.parametrize("switch", ["--quiet", "--json"])
+def test_an_unwritable_workspace(mead, make_track, switch):
+    write_track(Path("work/preprocess/good.h5"), make_track)
+    Path("work/reconstruct3d").write_text("a file where a folder should be")
+    output = mead("reconstruct3d", switch, code=1, says="cannot write work/reconstruct3d: File exists")
     assert "choose a writable folder with --workspace" in output
+
+
+def test_a_data_set_in_an_unwritable_place(mead):
+    Path("file").write_text("")
+    mead("synth", "file/MEAD", "--quiet", code=1, says="cannot write file/MEAD")
 
 
 @pytest.mark.parametrize("command", ["reconstruct3d", "clip-score"])
