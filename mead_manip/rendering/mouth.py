@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float32, Int, UInt8
 from mead_manip.rendering.rasterizer import rasterize
 from mead_manip.rendering.relighting import vertex_normals
 
-# Linear-light reflectance relative to the skin around the mouth, RGB.
-TEETH = np.array([1.10, 1.06, 0.96], np.float32)
-TONGUE = np.array([0.62, 0.33, 0.33], np.float32)
-CAVITY = np.array([0.20, 0.07, 0.06], np.float32)
+# Linear-light reflectance in the light that falls on the mouth, RGB; lit skin reflects about 1 in red.
+TEETH = np.array([1.00, 0.95, 0.82], np.float32)
+TONGUE = np.array([0.66, 0.30, 0.30], np.float32)
+CAVITY = np.array([0.20, 0.06, 0.05], np.float32)
 KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
 
 
@@ -85,7 +85,7 @@ class MouthPainter:
     def _skin_light(
         self, source: UInt8[np.ndarray, "h w 3"], old: Float32[np.ndarray, "vertex 3"]
     ) -> Float32[np.ndarray, " 3"]:
-        """Return the linear brightness of the face around the mouth, with little of its hue (teeth are not skin)."""
+        """Return the linear light that falls on the face around the mouth, RGB."""
         points = np.rint(old[np.unique(self.inner), :2]).astype(int)
         centre, spread = points.mean(axis=0), np.ptp(points[:, 0])
         ys, xs = np.mgrid[-1.0:1.01:0.25, -1.6:1.61:0.2].reshape(2, -1) * spread * 0.5
@@ -93,8 +93,8 @@ class MouthPainter:
         ys = np.clip(np.rint(centre[1] + ys), 0, source.shape[0] - 1).astype(int)
         around = _decode(source[ys, xs].astype(np.float32))
         bright = np.percentile(around, 70, axis=0)
-        grey = bright.mean()
-        return (0.25 * bright + 0.75 * grey).astype(np.float32)
+        # Skin reflects nearly all red: its red channel tells the light. Of its hue only a little is the lamp's.
+        return (bright.max() * (0.85 + 0.15 * bright / max(float(bright.max()), 1e-6))).astype(np.float32)
 
     def _shade(
         self, vertices: Float32[np.ndarray, "vertex 3"], triangle: Int[np.ndarray, "h w"]
