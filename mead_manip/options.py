@@ -77,9 +77,13 @@ def _parameter(kind: type, field: "dataclasses.Field[Any]") -> inspect.Parameter
         return _keyword(field.name, typing.Annotated[str, argument], inspect.Parameter.empty)
     flag = flag_name(field)
     names = [f"{flag}/--no-{flag[2:]}" if declared is bool else flag, *field.metadata.get("flags", ())]
-    option = typer.Option(*names, help=text + _default_text(field.default), metavar="|".join(choices) or None)
+    option = typer.Option(*names, help=text + _default_text(field.default), metavar=_metavar(declared, choices))
     accepted = list[str] if declared == tuple[str, ...] else declared
     return _keyword(field.name, typing.Annotated[accepted | None, option], None)
+
+
+def _metavar(declared: Any, choices: tuple[str, ...]) -> str | None:
+    return "A,B,..." if declared == tuple[str, ...] else "|".join(choices) or None
 
 
 def _default_text(default: Any) -> str:
