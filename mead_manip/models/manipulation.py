@@ -108,8 +108,9 @@ def restyle(
 def overlap_add(windows: Float[Tensor, "window tap coef"]) -> Float[Tensor, "frame coef"]:
     """Merge windows that start at consecutive frames by a Gaussian-weighted mean over those that cover a frame."""
     n_windows, n_taps, n_coefs = windows.shape
-    position = torch.arange(n_taps, dtype=torch.float64) - (n_taps - 1) / 2
-    taps = torch.exp(-0.5 * (position / TAP_SIGMA).square())
+    distance = (torch.arange(n_taps, dtype=torch.float64) - (n_taps - 1) / 2).abs()
+    # As in NED, both middle taps of an even number stand at the peak.
+    taps = torch.exp(-0.5 * (distance.where(distance > 0.5, 0.0) / TAP_SIGMA).square())
     # Double precision, so that windows cut from one sequence merge to exactly that sequence.
     total = torch.zeros(n_windows + n_taps - 1, n_coefs, dtype=torch.float64)
     weight = torch.zeros(n_windows + n_taps - 1, 1, dtype=torch.float64)
