@@ -1,7 +1,7 @@
 """Lips that part -> what is behind them: teeth, tongue and dark.
 
 A source frame with a closed mouth has no pixels for an open one. Where the new lips part, the head's own teeth, tongue
-and cavity are drawn in the light of the surrounding face; where the old mouth was open as well, its own pixels are kept.
+and cavity are drawn in the light of the surrounding face; where the old mouth was open too, its own pixels are kept.
 """
 
 from __future__ import annotations
@@ -22,11 +22,9 @@ KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one mus
 
 def opening_ratio(old_landmarks: Float32[np.ndarray, "68 2"], new_landmarks: Float32[np.ndarray, "68 2"]) -> float:
     """Return how much of the new mouth opening the old one had: 1 = all of it, 0 = the old lips were closed."""
-    old, new = (
-        sum(np.linalg.norm(p[a] - p[b]) for a, b in ((61, 67), (62, 66), (63, 65)))
-        for p in (old_landmarks, new_landmarks)
-    )
-    return float(min(1.0, old / max(new, 1e-6)))
+    upper, lower = [61, 62, 63], [67, 66, 65]
+    old, new = (float(np.linalg.norm(p[upper] - p[lower], axis=1).sum()) for p in (old_landmarks, new_landmarks))
+    return min(1.0, old / max(new, 1e-6))
 
 
 class MouthPainter:
@@ -58,7 +56,7 @@ class MouthPainter:
         if region is None:
             return moved
         x0, y0, x1, y1 = region
-        part = new - np.float32([x0, y0, 0.0])
+        part = new - np.array([x0, y0, 0.0], np.float32)
         triangle, _ = rasterize(part, self.triangles, y1 - y0, x1 - x0)
         kind = np.digitize(triangle, self.first)  # 0 skin, 1 cavity, 2 teeth, 3 tongue
         hole = (triangle >= self.first[0]) & ~covered[y0:y1, x0:x1]

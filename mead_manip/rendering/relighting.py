@@ -18,7 +18,7 @@ LIMITS = (0.6, 1.35)
 def vertex_normals(
     vertices: Float32[np.ndarray, "vertex 3"], triangles: Int[np.ndarray, "triangle 3"]
 ) -> tuple[Float32[np.ndarray, "vertex 3"], Float32[np.ndarray, " vertex"]]:
-    """Return unit normals that point to the outside, in image axes (y down, z to the viewer), and the area around each."""
+    """Return outward unit normals in image axes (y down, z to the viewer) and the area around each vertex."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     normal = np.cross(c - a, b - a)  # the y axis points down, which turns counter-clockwise round
     total = np.zeros_like(vertices)

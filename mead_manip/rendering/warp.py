@@ -67,7 +67,7 @@ class WarpRenderer:
         if region is None:
             return frame.copy()
         x0, y0, x1, y1 = region
-        shift = np.float32([x0, y0, 0.0])
+        shift = np.array([x0, y0, 0.0], np.float32)
         old, new = old - shift, new - shift
         source = frame[y0:y1, x0:x1]
 
@@ -122,7 +122,9 @@ def surface_motion(
     """Return, per pixel of the new image, where the old one had it (as a difference), how its light changed, and
     whether the new surface covers the pixel with skin that the old image shows."""
     height, width = size
-    change = np.column_stack([old - new, shading_ratio(old, new, surface, settings.relight, settings.crease), old[:, 2]])
+    change = np.column_stack(
+        [old - new, shading_ratio(old, new, surface, settings.relight, settings.crease), old[:, 2]]
+    )
     visible = rasterize(new, surface, height, width)
     covered = visible.triangle >= 0
     spread = interpolate(visible, surface, change)

@@ -1,4 +1,4 @@
-"""Frames of several edits -> one labelled picture (the layout of the paper's figure: methods in rows, emotions in columns)."""
+"""Frames of several edits -> one labelled picture, as in the paper: methods in rows, emotions in columns."""
 
 from __future__ import annotations
 

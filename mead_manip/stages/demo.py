@@ -15,7 +15,7 @@ from mead_manip import files
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, DemoConfig
 from mead_manip.emotions import TARGETS
-from mead_manip.media.images import encode_png
+from mead_manip.media.images import encode
 from mead_manip.media.video import probe, read_frames, writer_like
 from mead_manip.reports.demo_page import Measurement, Step, demo_page
 from mead_manip.reports.figure import beside, labelled_grid
@@ -93,7 +93,9 @@ class _Road:
         self.progress.say(f"$ {command}")
         start = time.monotonic()
         if not self.dry_run:
-            summary = plan.make(stage, self.workspace, self.common, force=self.force, progress=self.progress, **settings)
+            summary = plan.make(
+                stage, self.workspace, self.common, force=self.force, progress=self.progress, **settings
+            )
             self.progress.say(f"  {summary.line()}")
         self.steps.append(Step(command, time.monotonic() - start))
 
@@ -113,7 +115,7 @@ def _edited(folder: Path, weighting: str, emotion: str) -> Path:
 def _publish(folder: Path, video: Path, measurements: list[Measurement], steps: list[Step]) -> None:
     figure = folder / "figure1.png"
     with files.atomic(figure) as temporary:
-        temporary.write_bytes(encode_png(_figure(folder, video)))
+        temporary.write_bytes(encode(_figure(folder, video), "png"))
     _three_abreast(folder, video, "angry", folder / "angry.mp4")
     captions = {"angry.mp4": "Source, NED, ours: the same seconds, made angry. The sound is the source's own."}
     with files.atomic(folder / "summary.html") as temporary:

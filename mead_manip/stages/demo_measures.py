@@ -50,9 +50,7 @@ class Clip:
         return coefs_of(self.found.jaw_pose, self.found.expression)
 
 
-def measure(
-    workspace: Workspace, tree: Path, unseen: Path, runs: Mapping[str, str], *, seed: int
-) -> list[Measurement]:
+def measure(workspace: Workspace, tree: Path, unseen: Path, runs: Mapping[str, str], *, seed: int) -> list[Measurement]:
     """Hold the results of a demo against the truth that `synth` wrote beside its trees."""
     clips, strangers = _clips(workspace, tree), _clips(workspace, unseen)
     return [
@@ -70,10 +68,14 @@ def _perception(clips: list[Clip]) -> list[Measurement]:
     units = coefficient_correlation([c.found.expression for c in clips], [c.expression for c in clips])
     return [
         Measurement("landmark error", f"{error:.4f}", "of the inter-ocular distance, people the network never saw"),
-        Measurement("fitting residual", f"{residual:.4f}", "of the inter-ocular distance, against the landmarks it was given"),
+        Measurement(
+            "fitting residual", f"{residual:.4f}", "of the inter-ocular distance, against the landmarks it was given"
+        ),
         Measurement("head pose error", f"{pose:.1f}°", "mean angle against the truth"),
         Measurement("jaw opening, correlation with truth", f"{np.nanmean(jaw):.2f}"),
-        Measurement("expression units, correlation with truth", f"{np.nanmedian(units):.2f}", "median over the units that move"),
+        Measurement(
+            "expression units, correlation with truth", f"{np.nanmedian(units):.2f}", "median over the units that move"
+        ),
     ]
 
 
@@ -86,7 +88,11 @@ def _suppression(clips: list[Clip]) -> list[Measurement]:
     interval = cluster_bootstrap(auroc, score, outlier, [c.actor for c in scored])
     trusted = float((score[~outlier] == 0).mean())
     return [
-        Measurement("AUROC of 1 - lambda for planted outliers", str(interval), f"{outlier.sum()} of {len(scored)} clips; interval over actors"),
+        Measurement(
+            "AUROC of 1 - lambda for planted outliers",
+            str(interval),
+            f"{outlier.sum()} of {len(scored)} clips; interval over actors",
+        ),
         Measurement("good clips that count in full", f"{trusted:.0%}", "lambda = 1"),
     ]
 
@@ -111,7 +117,11 @@ def _manipulation(
         accuracy = balanced_accuracy(wanted, predict(referee, [edited for _, _, edited in edits]))
         jaw = np.mean([jaw_agreement(source, edited) for _, source, edited in edits])
         measurements += [
-            Measurement(f"{name}: balanced emotion accuracy of edits", f"{accuracy:.2f}", f"{len(edits)} edits of {len(sources)} clips, six emotions, chance 0.14"),
+            Measurement(
+                f"{name}: balanced emotion accuracy of edits",
+                f"{accuracy:.2f}",
+                f"{len(edits)} edits of {len(sources)} clips, six emotions, chance 0.14",
+            ),
             Measurement(f"{name}: jaw correlation with the source", f"{jaw:.2f}"),
         ]
     return measurements

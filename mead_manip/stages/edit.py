@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from mead_manip import files
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import FaceTrack, ManipulatorWeights, Reconstruction
-from mead_manip.artifacts.workspace import Workspace, clip_id_from
+from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EditConfig, result_params
 from mead_manip.emotions import parse_emotion
 from mead_manip.errors import InputMissing, MeadManipError, UsageError
@@ -68,7 +68,9 @@ def run(
     _write_recipe(out, provenance, source, config, n_frames)
     summary.done.append(source.name)
     summary.facts = {"frames": n_frames, "fps": str(info.fps), "emotion": emotion, "visible": int(track.visible.sum())}
-    summary.detail = f"{n_frames} frames at {info.fps} fps, run {config.run}, face in {int(track.visible.sum())} of them"
+    summary.detail = (
+        f"{n_frames} frames at {info.fps} fps, run {config.run}, face in {int(track.visible.sum())} of them"
+    )
     return summary
 
 
@@ -85,7 +87,9 @@ def _weights(workspace: Workspace, name: str) -> Path:
     if not path.exists():
         runs = ", ".join(workspace.runs())
         remedy = f"--run takes one of: {runs}" if runs else "run `mead-manip train` first"
-        raise InputMissing(f"edit: no trained manipulator {name!r} in {workspace.root}", expected=str(path), remedy=remedy)
+        raise InputMissing(
+            f"edit: no trained manipulator {name!r} in {workspace.root}", expected=str(path), remedy=remedy
+        )
     return path
 
 

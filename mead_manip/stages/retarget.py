@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, UInt8
 
-from mead_manip.artifacts import assets, store
+from mead_manip.artifacts import assets
 from mead_manip.artifacts.schemas import FaceTrack, HeadAsset, ManipulatorWeights, Reconstruction
 from mead_manip.errors import UsageError
 from mead_manip.models.face_model import HeadModel, head_model_from, project

@@ -67,7 +67,6 @@ def test_nothing_outside_the_face_changes_and_the_source_stays(head, renderer, f
     assert np.array_equal(frame, before)
 
 
-
 def test_a_mouth_corner_takes_its_pixels_along(head, renderer):
     (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, AU12_L=0.8, AU12_R=0.8)
     corner = np.rint(old_landmarks[48]).astype(int)
