@@ -153,47 +153,9 @@ def _level(texture: np.ndarray, u: float, v: float) -> float:
 
 @njit(cache=True, nogil=True, inline="always", fastmath=True)
 @no_type_check
-def _albedo(
-    row: np.ndarray, channel: np.ndarray, textures: tuple, wrinkles: np.ndarray, garment: np.ndarray, u: float, v: float
-) -> tuple:
-    """Colour of the surface, and its gloss."""
-    if channel[GARMENT] > 0.0:  # the cloth, with a darker hem
-        hem = np.float32(0.62) if channel[GARMENT] < 0.025 else np.float32(1.0)
-        return garment[0] * hem, garment[1] * hem, garment[2] * hem, np.float32(0.0)
-    red, green, blue = texel(textures[int(row[TEXTURE])], u, v)
-    crease = np.float32(1.0)
-    if channel[WRINKLE] > 0.0 and row[TEXTURE] == 0.0:
-        line = np.float32(0.45) + np.float32(2.0) * _level(wrinkles, u, v)
-        crease -= min(channel[WRINKLE] * line, np.float32(0.6))
-    return red * row[GAIN] * crease, green * row[GAIN + 1] * crease, blue * row[GAIN + 2] * crease, row[GLOSS]
-
-
-@njit(cache=True, nogil=True, inline="always", fastmath=True)
-@no_type_check
-def _light(
-    row: np.ndarray, channel: np.ndarray, nx: float, ny: float, nz: float, gloss: float, directions: np.ndarray,
-    halves: np.ndarray, colours: np.ndarray,
-) -> tuple:  # fmt: skip
-    """Diffuse light rgb and highlight rgb at a unit normal."""
-    sum_r, sum_g, sum_b = channel[AMBIENT], channel[AMBIENT + 1], channel[AMBIENT + 2]
-    shine_r, shine_g, shine_b = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-    # A bulge (the cornea over the iris) draws highlights towards the middle.
-    hx, hy = nx * row[BULGE], ny * row[BULGE]
-    inverse = np.float32(1.0) / np.sqrt(hx * hx + hy * hy + nz * nz + np.float32(1e-12))
-    hx, hy, hz = hx * inverse, hy * inverse, nz * inverse
-    for light in range(directions.shape[0]):
-        seen = channel[SHADOW] if light == 0 else channel[OCCLUSION]
-        cosine = nx * directions[light, 0] + ny * directions[light, 1] + nz * directions[light, 2]
-        sum_r += seen * colours[light, 0] * max((cosine + row[WRAP]) / (1 + row[WRAP]), 0.0)
-        sum_g += seen * colours[light, 1] * max((cosine + row[WRAP + 1]) / (1 + row[WRAP + 1]), 0.0)
-        sum_b += seen * colours[light, 2] * max((cosine + row[WRAP + 2]) / (1 + row[WRAP + 2]), 0.0)
-        if cosine > 0.0 and gloss > 0.0:
-            half = max(hx * halves[light, 0] + hy * halves[light, 1] + hz * halves[light, 2], 0.0)
-            shine = seen * gloss * sharp(half, row[SHARPNESS])
-            shine_r += shine * colours[light, 0]
-            shine_g += shine * colours[light, 1]
-            shine_b += shine * colours[light, 2]
-    return sum_r, sum_g, sum_b, shine_r, shine_g, shine_b
+def _wrapped(cosine: float, wrap: float) -> float:
+    """Diffuse light that reaches `wrap` beyond the terminator."""
+    return max((cosine + wrap) / (np.float32(1.0) + wrap), np.float32(0.0))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -204,6 +166,7 @@ def _shade(
     screen: np.ndarray, normals: np.ndarray, vertex_light: np.ndarray, garment: np.ndarray, triangle: np.ndarray,
     contact: np.ndarray, image: np.ndarray,
 ) -> None:  # fmt: skip
+    """Shade all pixels. In one piece: every array handed to a helper costs a reference count, three times the time."""
     channel = np.empty(N_VERTEX_CHANNELS, np.float32)
     for y in range(triangle.shape[0]):
         for x in range(triangle.shape[1]):
@@ -217,16 +180,46 @@ def _shade(
             ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
             nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
             inverse = np.float32(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + np.float32(1e-12))
+            nx, ny, nz = nx * inverse, ny * inverse, nz * inverse
             for k in range(N_VERTEX_CHANNELS):
                 channel[k] = wa * vertex_light[a, k] + wb * vertex_light[b, k] + wc * vertex_light[c, k]
             ta, tb, tc = uv_faces[face, 0], uv_faces[face, 1], uv_faces[face, 2]
             u = wa * uv[ta, 0] + wb * uv[tb, 0] + wc * uv[tc, 0]
             v = wa * uv[ta, 1] + wb * uv[tb, 1] + wc * uv[tc, 1]
+
+            # Albedo: texture, darkened in creases; or the cloth, with a darker hem.
             row = materials[material[face]]
-            red, green, blue, gloss = _albedo(row, channel, textures, wrinkles, garment, u, v)
-            sum_r, sum_g, sum_b, shine_r, shine_g, shine_b = _light(
-                row, channel, nx * inverse, ny * inverse, nz * inverse, gloss, directions, halves, colours
-            )
+            gloss = row[GLOSS]
+            if channel[GARMENT] > 0.0:
+                gloss = np.float32(0.0)
+                hem = np.float32(0.62) if channel[GARMENT] < 0.025 else np.float32(1.0)
+                red, green, blue = garment[0] * hem, garment[1] * hem, garment[2] * hem
+            else:
+                red, green, blue = texel(textures[int(row[TEXTURE])], u, v)
+                crease = np.float32(1.0)
+                if channel[WRINKLE] > 0.0 and row[TEXTURE] == 0.0:
+                    line = np.float32(0.45) + np.float32(2.0) * _level(wrinkles, u, v)
+                    crease -= min(channel[WRINKLE] * line, np.float32(0.6))
+                red, green, blue = red * row[0] * crease, green * row[1] * crease, blue * row[2] * crease
+
+            # Light; a bulge (the cornea over the iris) draws highlights towards the middle.
+            hx, hy = nx * row[BULGE], ny * row[BULGE]
+            inverse = np.float32(1.0) / np.sqrt(hx * hx + hy * hy + nz * nz + np.float32(1e-12))
+            hx, hy, hz = hx * inverse, hy * inverse, nz * inverse
+            sum_r, sum_g, sum_b = channel[AMBIENT], channel[AMBIENT + 1], channel[AMBIENT + 2]
+            shine_r, shine_g, shine_b = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+            for light in range(directions.shape[0]):
+                seen = channel[SHADOW] if light == 0 else channel[OCCLUSION]
+                cosine = nx * directions[light, 0] + ny * directions[light, 1] + nz * directions[light, 2]
+                sum_r += seen * colours[light, 0] * _wrapped(cosine, row[WRAP])
+                sum_g += seen * colours[light, 1] * _wrapped(cosine, row[WRAP + 1])
+                sum_b += seen * colours[light, 2] * _wrapped(cosine, row[WRAP + 2])
+                if cosine > 0.0 and gloss > 0.0:
+                    half = hx * halves[light, 0] + hy * halves[light, 1] + hz * halves[light, 2]
+                    shine = seen * gloss * sharp(max(half, np.float32(0.0)), row[SHARPNESS])
+                    shine_r += shine * colours[light, 0]
+                    shine_g += shine * colours[light, 1]
+                    shine_b += shine * colours[light, 2]
             fold = contact[y, x]
             if row[TEXTURE] != 0.0:  # eyes and teeth are wet: they shine in the depth
                 fold = np.sqrt(fold)

@@ -19,7 +19,7 @@ MATERIAL_OF_PART = {
     "teeth_upper": TOOTH, "teeth_lower": TOOTH, "tongue": TONGUE, "lash_guide": SKIN,
 }  # fmt: skip
 OCCLUDERS = ("skin", "mouth", "socket", "eye_left", "eye_right")
-SHOULDER_DM, SHOULDER_Y = 1.0, -1.2  # nothing is bare further out than this, and lower
+SHOULDER_DM, SHOULDER_Y = 0.9, -1.2  # nothing is bare further out than this, and lower
 
 
 class SceneKit:
@@ -46,7 +46,7 @@ class SceneKit:
         self.sunken[np.unique(triangles[np.isin(parts[asset.triangle_part], (EYE, TOOTH, TONGUE))])] = True
         self.occluders = np.ascontiguousarray(triangles[occludes])
         self.skin_faces = np.ascontiguousarray(triangles[is_skin])
-        shoulder = np.where(template[:, 1] < SHOULDER_Y, np.abs(template[:, 0]) - SHOULDER_DM, -1.0)
+        shoulder = np.where(template[:, 1] < SHOULDER_Y, 3.0 * (np.abs(template[:, 0]) - SHOULDER_DM), -1.0)
         covered = np.maximum(asset.neckline, shoulder)
         self.garment = np.concatenate([covered, np.ones(len(self.skirt.rim))]).astype(np.float32)
 
