@@ -23,8 +23,8 @@ from mead_manip.evaluation.sequences import (
     predict,
 )
 from mead_manip.models.manipulation import coefs_of, manipulate
+from mead_manip.models.manipulator import Manipulator
 from mead_manip.reports.demo_page import Measurement
-from mead_manip.stages.retarget import manipulator_from
 
 STYLES = 8  # style codes drawn per clip and emotion: one draw says little (suppression protocol 3.3.2)
 
@@ -106,7 +106,8 @@ def _manipulation(
     sources = [c.coefs for c in strangers]
     measurements = []
     for name, run in runs.items():
-        nets = manipulator_from(store.load(ManipulatorWeights, workspace.run_dir(run) / "weights.h5"))
+        weights = store.load(ManipulatorWeights, workspace.run_dir(run) / "weights.h5")
+        nets = Manipulator.from_arrays(weights.parameters, weights.config)
         edits = [
             (NED_EMOTIONS.index(emotion), source, manipulate(nets, source, emotion=emotion, seed=seed + k))
             for emotion in TARGETS

@@ -33,7 +33,7 @@ def changed_reconstruction(
 
     Raises UsageError where the weights were trained on other coefficients than the clip has.
     """
-    nets = manipulator_from(weights)
+    nets = Manipulator.from_arrays(weights.parameters, weights.config)
     known = tuple(json.loads(weights.facts)["coef_names"])
     if known != ("jaw_pose_x", *before.coef_names):
         raise UsageError(
@@ -46,11 +46,6 @@ def changed_reconstruction(
     share = presence(before.visible)[:, None]
     jaw_pose, expression = with_coefs(before.jaw_pose, (source + share * (target - source)).astype(np.float32))
     return dataclasses.replace(before, jaw_pose=jaw_pose.astype(np.float32), expression=expression.astype(np.float32))
-
-
-def manipulator_from(weights: ManipulatorWeights) -> Manipulator:
-    """Build the networks that a training run has published."""
-    return Manipulator.from_arrays(weights.parameters, weights.config)
 
 
 def presence(visible: Bool[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
