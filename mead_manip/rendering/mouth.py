@@ -39,7 +39,7 @@ class MouthPainter:
     ) -> None:
         self.triangles = np.concatenate([surface, cavity, teeth, tongue]).astype(np.int32)
         self.first = np.cumsum([len(surface), len(cavity), len(teeth)])
-        self.inner = np.concatenate([cavity, teeth, tongue]).astype(np.int32)
+        self.inner = np.unique(np.concatenate([cavity, teeth, tongue]))
 
     def paint(
         self,
@@ -75,7 +75,7 @@ class MouthPainter:
         return moved
 
     def _opening(self, new: Float32[np.ndarray, "vertex 3"], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-        points = new[np.unique(self.inner), :2]
+        points = new[self.inner, :2]
         low, high = np.floor(points.min(axis=0)).astype(int) - 2, np.ceil(points.max(axis=0)).astype(int) + 3
         x0, y0, x1, y1 = max(low[0], 0), max(low[1], 0), min(high[0], size[1]), min(high[1], size[0])
         return (int(x0), int(y0), int(x1), int(y1)) if x1 - x0 > 2 and y1 - y0 > 2 else None
@@ -84,7 +84,7 @@ class MouthPainter:
         self, source: UInt8[np.ndarray, "h w 3"], old: Float32[np.ndarray, "vertex 3"]
     ) -> Float32[np.ndarray, " 3"]:
         """Return the linear light that falls on the face around the mouth, RGB."""
-        points = np.rint(old[np.unique(self.inner), :2]).astype(int)
+        points = np.rint(old[self.inner, :2]).astype(int)
         centre, spread = points.mean(axis=0), np.ptp(points[:, 0])
         ys, xs = np.mgrid[-1.0:1.01:0.25, -1.6:1.61:0.2].reshape(2, -1) * spread * 0.5
         xs = np.clip(np.rint(centre[0] + xs), 0, source.shape[1] - 1).astype(int)
@@ -102,8 +102,8 @@ class MouthPainter:
         corners = self.triangles[np.maximum(triangle, 0)]
         facing = np.clip(normal[corners][..., 2].mean(axis=-1), 0.0, 1.0)
         depth = vertices[corners][..., 2].mean(axis=-1)
-        front = np.percentile(vertices[np.unique(self.inner), 2], 98)
-        span = max(float(np.ptp(vertices[np.unique(self.inner), 2])), 1e-6)
+        front = np.percentile(vertices[self.inner, 2], 98)
+        span = max(float(np.ptp(vertices[self.inner, 2])), 1e-6)
         shadow = np.clip(1.0 - 1.6 * (front - depth) / span, 0.12, 1.0)
         return ((0.35 + 0.65 * facing) * shadow).astype(np.float32)
 

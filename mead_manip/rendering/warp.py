@@ -46,6 +46,7 @@ class WarpRenderer:
 
     def __init__(self, mesh: WarpMesh, settings: WarpSettings | None = None) -> None:
         self.mesh = mesh
+        self.used = np.unique(mesh.surface)
         self.settings = settings or WarpSettings()
         self.mouth = MouthPainter(mesh.surface, mesh.cavity, mesh.teeth, mesh.tongue)
 
@@ -63,7 +64,7 @@ class WarpRenderer:
         outside the face region come back bit for bit.
         """
         reach = self.settings.reach * interocular(old_landmarks)
-        region = face_region(old, new, self.mesh.surface, reach, frame.shape[:2])
+        region = face_region(old[self.used], new[self.used], reach, frame.shape[:2])
         if region is None:
             return frame.copy()
         x0, y0, x1, y1 = region
@@ -79,7 +80,8 @@ class WarpRenderer:
         moved = self.mouth.paint(moved, source, old, new, covered, showing)
 
         # Only what moved or changed its light is written: the rest of the frame stays the very same bytes.
-        touched = (np.abs(motion).max(axis=-1) > 0.01) | (np.abs(ratio - 1.0) > 0.004) | ~covered & inside(covered)
+        touched = (np.hypot(motion[..., 0], motion[..., 1]) > 0.01) | (np.abs(ratio - 1.0) > 0.004)
+        touched |= ~covered & inside(covered)
         result = frame.copy()
         pixels = np.clip(np.rint(moved), 0, 255).astype(np.uint8)
         result[y0:y1, x0:x1][touched] = pixels[touched]
@@ -94,13 +96,11 @@ def interocular(landmarks_px: Float32[np.ndarray, "68 2"]) -> float:
 def face_region(
     old: Float32[np.ndarray, "vertex 3"],
     new: Float32[np.ndarray, "vertex 3"],
-    surface: Int[np.ndarray, "outer 3"],
     reach: float,
     frame_size: tuple[int, int],
 ) -> Region | None:
     """Return the rectangle of the frame that the change can touch, or None where nothing moves inside the frame."""
-    used = np.unique(surface)
-    moving = used[np.abs(new[used] - old[used]).max(axis=1) > 0.02]
+    moving = np.flatnonzero(np.hypot(*(new - old)[:, :2].T) > 0.02)
     if moving.size == 0:
         return None
     points = np.concatenate([old[moving, :2], new[moving, :2]])
@@ -136,7 +136,7 @@ def surface_motion(
     old_depth[before.triangle < 0] = -np.inf
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
     nearest = cv2.remap(old_depth, xs + motion[..., 0], ys + motion[..., 1], cv2.INTER_NEAREST, borderValue=-np.inf)
-    hidden = nearest > own_depth + HIDDEN_BEHIND * float(np.ptp(old[np.unique(surface), 1]))
+    hidden = nearest > own_depth + HIDDEN_BEHIND * float(np.ptp(old[:, 1]))
     return motion, ratio, covered & ~hidden
 
 
