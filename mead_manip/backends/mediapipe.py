@@ -31,10 +31,13 @@ _TIMEOUT = 60  # seconds
 _JAW_RIGHT = [127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152]
 _JAW_LEFT = [152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356]
 _BRIDGE = [168, 6, 197, 195, 5, 4]
-_BROWS = [70, 63, 105, 66, 107, 336, 296, 334, 293, 300]
+_BROW_RIGHT = [(70, 46), (63,), (105,), (66,), (107, 55)]  # the ends lie between the upper and the lower rim
+_BROW_LEFT = [(336, 285), (296,), (334,), (293,), (300, 276)]
 _NOSE_BASE = [98, 97, 2, 326, 327]
-_EYES = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380]
-_OUTER_LIPS = [61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181]
+_EYE_RIGHT = [33, 246, 161, 160, 159, 158, 157, 173, 133], [133, 155, 154, 153, 145, 144, 163, 7, 33]
+_EYE_LEFT = [362, 398, 384, 385, 386, 387, 388, 466, 263], [263, 249, 390, 373, 374, 380, 381, 382, 362]
+_UPPER_LIP = [61, 39, 37, 0, 267, 269, 291]
+_LOWER_LIP = [291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 61]
 _INNER_LIPS = [78, 82, 13, 312, 308, 317, 14, 87]
 
 
@@ -110,15 +113,19 @@ class MediapipeLandmarks:
 
 
 def ibug_from_mesh(mesh: Float[np.ndarray, "point 2"]) -> Float32[np.ndarray, "68 2"]:
-    """Read iBUG-68 off MediaPipe's mesh; jaw and bridge are spaced evenly along their lines."""
+    """Read iBUG-68 off MediaPipe's mesh; points of a contour are spaced evenly along it, as iBUG's are."""
     out = np.empty((68, 2), np.float32)
     out[0:9] = _along(mesh[_JAW_RIGHT], 9)
     out[8:17] = _along(mesh[_JAW_LEFT], 9)
-    out[17:27] = mesh[_BROWS]
+    for start, brow in ((17, _BROW_RIGHT), (22, _BROW_LEFT)):
+        out[start : start + 5] = _along(np.stack([mesh[list(ends)].mean(0) for ends in brow]), 5)
     out[27:31] = _along(mesh[_BRIDGE], 4)
     out[31:36] = mesh[_NOSE_BASE]
-    out[36:48] = mesh[_EYES]
-    out[48:60] = mesh[_OUTER_LIPS]
+    for start, (upper, lower) in ((36, _EYE_RIGHT), (42, _EYE_LEFT)):
+        out[start : start + 4] = _along(mesh[upper], 4)
+        out[start + 4 : start + 6] = _along(mesh[lower], 4)[1:3]
+    out[48:55] = mesh[_UPPER_LIP]
+    out[55:60] = _along(mesh[_LOWER_LIP], 7)[1:6]
     out[60:68] = mesh[_INNER_LIPS]
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -84,7 +85,8 @@ def _found_share(net: nn.Module, pictures: list[Picture]) -> float:
 def _draw(picture: Picture, placed: augment.Similarity, size: int) -> augment.Image:
     rgb, small_from_picture = augment.shrink_for(np.ascontiguousarray(picture.rgb), float(np.linalg.norm(placed[:, 0])))
     source = compose_affine(small_from_picture, invert_affine(placed))
-    return augment.warp(rgb, source, size)
+    # Beyond the rim nothing: a reflected rim would show the face again.
+    return augment.warp(rgb, source, size, cv2.BORDER_CONSTANT)
 
 
 def _spread(total: int, count: int) -> list[int]:

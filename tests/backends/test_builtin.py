@@ -1,0 +1,106 @@
+"""The shipped landmark networks on a rendered head: found, followed, lost, mirrored."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def detector():
+    from mead_manip.backends.builtin import BuiltinLandmarks
+
+    return BuiltinLandmarks()
+
+
+@pytest.fixture(scope="module")
+def head():
+    from faces import talking_head
+
+    return talking_head()
+
+
+def error(found: np.ndarray, truth: np.ndarray) -> float:
+    """Mean point distance / distance of the outer eye corners."""
+    return float(np.linalg.norm(found - truth, axis=-1).mean() / np.linalg.norm(truth[45] - truth[36]))
+
+
+def test_the_asset_is_small_and_named_by_its_content(detector):
+    from mead_manip.artifacts.assets import asset_digest, asset_path
+
+    assert asset_path("landmarker.h5").stat().st_size < 8 << 20
+    assert detector.digest == f"builtin@{asset_digest('landmarker.h5')[:16]}"
+    assert "_networks" not in vars(detector)  # told without loading the weights
+
+
+def test_every_frame_of_a_rendered_head_is_found_and_measured(detector, head):
+    frames, truth = head
+    found = detector.detect(frames)
+    assert all(d is not None for d in found)
+    errors = [error(d.landmarks_px, points) for d, points in zip(found, truth, strict=True)]
+    assert np.mean(errors) < 0.08
+    assert all(d.n_faces >= 1 and 0.5 <= d.score <= 1 for d in found)
+    for d, points in zip(found, truth, strict=True):
+        x0, y0, x1, y1 = d.box_px
+        inside = (points >= [x0 - 8, y0 - 8]) & (points <= [x1 + 8, y1 + 8])
+        assert inside.mean() > 0.95
+
+
+def test_a_mirrored_frame_gives_mirrored_landmarks(detector, head):
+    from mead_manip.models.landmarker import mirror_order
+
+    frame = head[0][0]
+    (plain,), (mirrored,) = detector.detect([frame]), detector.detect([np.ascontiguousarray(frame[:, ::-1])])
+    back = mirrored.landmarks_px[mirror_order()] * [-1, 1] + [frame.shape[1] - 1, 0]
+    assert error(back, plain.landmarks_px) < 0.02
+
+
+def test_a_large_frame_gives_the_same_landmarks(detector, head):
+    import cv2
+
+    frame = head[0][0]
+    large = cv2.resize(frame, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC)
+    (small_found,), (large_found,) = detector.detect([frame]), detector.detect([large])
+    assert error((large_found.landmarks_px + 0.5) / 5 - 0.5, small_found.landmarks_px) < 0.03
+
+
+def test_a_face_that_leaves_is_lost_and_found_again(detector, head):
+    frames = [head[0][0]] * 3 + [np.full_like(head[0][0], 128)] * 3 + [head[0][0]] * 3
+    assert [d is not None for d in detector.detect(frames)] == [True] * 3 + [False] * 3 + [True] * 3
+
+
+def test_pictures_without_a_face(detector):
+    noise = np.random.default_rng(0).integers(0, 256, (120, 200, 3), dtype=np.uint8)
+    ramp = np.tile(np.linspace(0, 255, 200, dtype=np.uint8)[None, :, None], (120, 1, 3))
+    assert detector.detect([noise, ramp, np.zeros((64, 64, 3), np.uint8)]) == [None, None, None]
+
+
+def test_of_two_faces_the_followed_one_is_kept(detector, head):
+    both = np.concatenate([head[0][0], head[0][0]], axis=1)
+    width = head[0][0].shape[1]
+    for offset in (0, width):
+        hint = head[1][0] + [offset, 0]
+        (found,) = detector.detect([both], [hint])
+        assert error(found.landmarks_px, hint) < 0.1
+    (found,) = detector.detect([both])
+    assert found.n_faces == 2
+
+
+def test_weights_that_are_not_there(tmp_path):
+    from mead_manip.backends.builtin import BuiltinLandmarks
+    from mead_manip.errors import BackendUnavailable
+
+    with pytest.raises(BackendUnavailable, match="does not exist"):
+        BuiltinLandmarks(str(tmp_path / "none.h5"))
+
+
+def test_agreement_with_mediapipe_on_a_real_video(detector, shared):
+    """On real footage, against an independent detector; the limit is what the shipped weights reach, with room."""
+    pytest.importorskip("mediapipe")
+    from mead_manip.backends.mediapipe import MediapipeLandmarks
+    from mead_manip.media.video import read_frames
+
+    other = MediapipeLandmarks(str(shared / "weights" / "face_landmarker.task"))
+    frames = [frame for _, _, frame in read_frames(shared / "media" / "video" / "single_face.mp4", end=24)]
+    ours, theirs = detector.detect(frames), other.detect(frames)
+    other.close()
+    assert all(ours) and all(theirs)
+    assert np.mean([error(a.landmarks_px, b.landmarks_px) for a, b in zip(ours, theirs, strict=True)]) < 0.12
