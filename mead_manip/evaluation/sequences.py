@@ -20,6 +20,7 @@ from mead_manip.errors import MeadManipError
 
 SEGMENT = 30  # frames that a classifier sees at once; a clip's verdict is the mean over its segments
 HOP = 10
+BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def fit_classifier(
     n_emotions: int,
     *,
     kind: str = "statistics",
-    steps: int = 300,
+    steps: int = 200,
     decay: float = 0.1,
     seed: int = 0,
 ) -> SegmentClassifier:
@@ -115,7 +116,7 @@ def fit_classifier(
         network = KINDS[kind](stacked.shape[2], n_emotions).train()
         optimizer = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=decay)
         for _ in range(steps):
-            chosen = torch.randint(len(stacked), (min(256, len(stacked)),))
+            chosen = torch.randint(len(stacked), (min(BATCH, len(stacked)),))
             loss = nn.functional.cross_entropy(network(stacked[chosen]), labels[chosen], weight=class_weight)
             optimizer.zero_grad()
             loss.backward()

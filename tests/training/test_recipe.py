@@ -1,0 +1,42 @@
+"""Schedules: the paper's, and one counted in iterations."""
+
+import pytest
+
+from mead_manip.config import TrainConfig
+from mead_manip.training.recipe import recipe_of
+
+
+def epoch_rates(epochs: int) -> list[float]:
+    recipe = recipe_of(TrainConfig(epochs=epochs), n_windows=640)
+    assert recipe.iterations == 10 * epochs
+    return [round(recipe.rate(10 * epoch) * 1e4, 6) for epoch in range(epochs)]
+
+
+def test_full_is_the_papers_setting():
+    recipe = recipe_of(TrainConfig(), n_windows=6400)
+    assert (recipe.batch_size, recipe.learning_rate, recipe.mapping_rate, recipe.ema) == (64, 1e-4, 1.0, 0.0)
+    assert recipe.iterations == 10 * 100
+    assert set(recipe.generator_weights.values()) == set(recipe.discriminator_weights.values()) == {1.0}
+
+
+def test_the_rate_falls_after_each_of_the_last_ten_epochs():
+    assert epoch_rates(10) == [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+    assert epoch_rates(20) == [1.0] * 11 + [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+    assert epoch_rates(3) == [1.0, 0.9, 0.8]
+
+
+def test_a_run_counted_in_iterations_decays_at_its_end():
+    recipe = recipe_of(TrainConfig(size="small", iterations=100), n_windows=500)
+    rates = [recipe.rate(step) / recipe.learning_rate for step in range(100)]
+    assert rates[:70] == [1.0] * 70 and rates[-1] == pytest.approx(0.1)
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_what_is_given_wins_over_the_size():
+    recipe = recipe_of(TrainConfig(size="small", epochs=2, batch_size=8, mapping_rate=1.0, ema=0.0), n_windows=80)
+    assert (recipe.iterations, recipe.batch_size, recipe.mapping_rate, recipe.ema) == (20, 8, 1.0, 0.0)
+
+
+def test_fewer_windows_than_a_batch_are_one_batch():
+    recipe = recipe_of(TrainConfig(epochs=3), n_windows=5)
+    assert (recipe.batch_size, recipe.iterations) == (5, 3)
