@@ -1,5 +1,6 @@
 """Textures of the head asset, decoded, given pores, and re-coloured, in a cache of bounded size."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -58,9 +59,9 @@ class Textures:
         return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
     def _with_pores(self, name: str, detail: float) -> UInt8[np.ndarray, "height width rgb=3"]:
-        skin = self._decode(name)[..., :3].astype(np.float32)
-        skin *= 1.0 + detail * _pores(*skin.shape[:2])
-        return (np.clip(skin, 0, 255) + 0.5).astype(np.uint8)
+        skin = self.plain(name)
+        gain = 1.0 + detail * _pores(*skin.shape[:2])
+        return cv2.multiply(skin, cv2.merge([gain, gain, gain]), dtype=cv2.CV_8U)  # rounds and clips
 
     def _strands(self, name: str, grey: bool) -> UInt8[np.ndarray, "height width rgba=4"]:
         texture = self._decode(name)
@@ -85,14 +86,15 @@ def _evened(
     return np.exp(mean + (logs - mean) * min(1.0, MAX_CONTRAST / max(deviation, 1e-6))).astype(np.float32)
 
 
-def _pores(height: int, width: int) -> Float32[np.ndarray, "height width 1"]:
+@functools.lru_cache(maxsize=2)
+def _pores(height: int, width: int) -> Float32[np.ndarray, "height width"]:
     """Relative brightness of skin texels at detail 1: fine pores, and mottling a few millimetres wide."""
     rng = np.random.default_rng(0)
     total = np.zeros((height, width), np.float32)
     for sigma, amount in ((1.0, 0.06), (2.5, 0.05), (9.0, 0.07)):
         layer = cv2.GaussianBlur(rng.normal(size=(height, width)).astype(np.float32), (0, 0), sigma)
         total += amount * layer / layer.std()
-    return total[..., None]
+    return total
 
 
 def _halve(texture: UInt8[np.ndarray, "height width rgba=4"]) -> UInt8[np.ndarray, "half_height half_width rgba=4"]:
