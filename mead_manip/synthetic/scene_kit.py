@@ -19,7 +19,7 @@ MATERIAL_OF_PART = {
     "teeth_upper": TOOTH, "teeth_lower": TOOTH, "tongue": TONGUE, "lash_guide": SKIN,
 }  # fmt: skip
 OCCLUDERS = ("skin", "mouth", "socket", "eye_left", "eye_right")
-SHOULDER_DM, SHOULDER_Y = 0.9, -1.2  # nothing is bare further out than this, and lower
+SHOULDER_DM, SHOULDER_Y = 0.8, -1.2  # nothing is bare further out than this, and lower
 
 
 class SceneKit:
