@@ -122,7 +122,7 @@ class BuiltinLandmarks:
         source, inner = _reduced(frame, scale)
         placed = crop_from_frame if inner is None else compose_affine(crop_from_frame, inner)
         crop = cv2.warpAffine(
-            source, placed, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+            source, placed, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
         )
         with torch.inference_mode():
             points, _, logit = self._networks.landmarks(self._tensor(np.stack([crop, crop[:, ::-1]])))

@@ -97,7 +97,20 @@ def backdrop(rng: np.random.Generator, size: int, pictures: list[Image]) -> Imag
     out = np.clip(out, 0, 255).astype(np.uint8)
     for _ in range(int(rng.integers(0, 10))):
         _random_shape(rng, out)
+    if rng.random() < 0.3:
+        _write_line(rng, out)
     return cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.3, 3.0)))
+
+
+def _write_line(rng: np.random.Generator, canvas: Image) -> None:
+    """Letters with an outline: titles and signs have the contrasts that faces have."""
+    size = canvas.shape[0]
+    letters = "".join(chr(rng.integers(65, 123)) for _ in range(int(rng.integers(3, 12))))
+    at = int(rng.integers(-size // 3, size // 2)), int(rng.integers(size // 4, size))
+    font, scale = int(rng.integers(0, 8)), float(rng.uniform(0.5, 3.0)) * size / 128
+    for thickness in (int(rng.integers(8, 16)), int(rng.integers(2, 6))):
+        colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+        cv2.putText(canvas, letters, at, font, scale, colour, thickness, cv2.LINE_AA)
 
 
 def _random_shape(rng: np.random.Generator, canvas: Image) -> None:
@@ -150,6 +163,17 @@ def occlude(rng: np.random.Generator, rgb: Image, landmarks_px: Points, pictures
         _draw_glasses(rng, rgb, landmarks_px)
     if rng.random() < 0.15:
         _draw_strands(rng, rgb, landmarks_px)
+    return rgb
+
+
+def cut_off(rng: np.random.Generator, rgb: Image) -> Image:
+    """Sometimes let the picture end within the crop: beyond it all is black, as where a crop leaves its frame."""
+    if rng.random() < 0.25:
+        depth = int(rng.uniform(0.02, 0.3) * rgb.shape[0])
+        side = rng.integers(5)
+        rgb = rgb.copy()
+        view = (rgb[:depth], rgb[:, :depth], rgb[:, -depth:], rgb[-depth:], rgb[-depth:])[side]
+        view[:] = 0
     return rgb
 
 

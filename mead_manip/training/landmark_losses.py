@@ -19,13 +19,14 @@ def landmark_terms(
     landmarks_px: Float[Tensor, "batch 68 2"],
     is_face: Bool[Tensor, " batch"],
 ) -> dict[str, Tensor]:
-    """Points by a robust distance (px), sharp heat maps, and face or not; points count on faces only."""
+    """Points by a robust distance (px), heat maps sharp on faces and vague elsewhere, and face or not."""
     points, spread, logit = net(crops)
     error = (points - landmarks_px).norm(dim=-1)
     weight = is_face.float()[:, None] / (is_face.sum() * 68).clamp_min(1)
     return {
         "points": (weight * robust(error)).sum(),
         "spread": 0.02 * (weight * F.relu(spread - 4.0)).sum(),
+        "vague": 0.005 * (F.relu(24.0 - spread).mean(1) * ~is_face).mean(),
         "face": F.binary_cross_entropy_with_logits(logit, is_face.float()),
     }
 

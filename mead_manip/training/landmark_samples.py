@@ -35,7 +35,7 @@ class Sampler:
     backdrops: list[augment.Image]
     shapes: ShapeBank | None
     photograph_share: float = 0.5
-    empty_share: float = 0.1
+    empty_share: float = 0.2
 
     def face(self, rng: np.random.Generator) -> Face:
         """Draw one crop for the landmark network."""
@@ -45,8 +45,8 @@ class Sampler:
         angle = rng.normal(0, 0.15) if rng.random() < 0.7 else rng.uniform(-0.7, 0.7)
         span = CROP_SPAN * float(np.exp(rng.normal(0, 0.1)))
         rgb, points = self._view(rng, picture, photographed, angle, span, rng.normal(0, 0.045, 2), CROP_SIZE)
-        rgb = augment.occlude(rng, rgb, points, self.backdrops)
-        return Face(self._finish(rng, rgb), points, True)
+        rgb = self._finish(rng, augment.occlude(rng, rgb, points, self.backdrops))
+        return Face(augment.cut_off(rng, rgb), points, True)
 
     def frame(
         self, rng: np.random.Generator
@@ -54,7 +54,7 @@ class Sampler:
         """Draw one frame for the finder: none, one or two faces of any size."""
         canvas = augment.backdrop(rng, FINDER_SIZE, self.backdrops)
         faces: list[Float32[np.ndarray, "68 2"]] = []
-        for _ in range(int(rng.choice([0, 1, 1, 1, 1, 2]))):
+        for _ in range(int(rng.choice([0, 0, 1, 1, 1, 2]))):
             side = float(np.exp(rng.uniform(np.log(12), np.log(150))))
             margin = 0.35 * side
             x, y = rng.uniform(margin, FINDER_SIZE - margin, 2)
@@ -127,7 +127,7 @@ class Sampler:
 
     def _without_face(self, rng: np.random.Generator) -> Face:
         """A backdrop, or a crop that misses its face: beside it, far too near, far too small, upside down."""
-        if rng.random() < 0.4:
+        if rng.random() < 0.6:
             rgb = augment.backdrop(rng, CROP_SIZE, self.backdrops)
             points = np.zeros((68, 2), np.float32)
         else:
@@ -140,7 +140,7 @@ class Sampler:
             span = CROP_SPAN * (rng.uniform(0.2, 0.4) if miss == 1 else rng.uniform(3.0, 5.0) if miss == 2 else 1.0)
             angle = rng.uniform(2.2, 4.0) if miss == 3 else rng.normal(0, 0.2)
             rgb, points = self._view(rng, picture, photographed, angle, span, shift, CROP_SIZE)
-        return Face(self._finish(rng, rgb), points, False)
+        return Face(augment.cut_off(rng, self._finish(rng, rgb)), points, False)
 
     @staticmethod
     def _finish(rng: np.random.Generator, rgb: augment.Image) -> augment.Image:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 
 from ..models.face_model import HeadModel
 
-_YAW, _PITCH = 0.42, 0.28  # radians: a photograph holds no pixels of the far side of a face
+_YAW, _PITCH = 0.55, 0.32  # radians: a photograph holds no pixels of the far side of a face
 
 
 @dataclass(frozen=True)
