@@ -63,9 +63,9 @@ _SIZES: dict[str, dict[str, Any]] = {
         "frame": (64, 64),
         "lstm": 32,
         "head": (64, 32),
-        "generator_frame": 64,
-        "generator_lstm": 48,
-        "generator_head": 64,
+        "generator_frame": 128,
+        "generator_lstm": 64,
+        "generator_head": 128,
         "lstm_layers": 1,
     },
 }

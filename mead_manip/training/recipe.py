@@ -13,7 +13,7 @@ SHORT_RUN_DECAY = 0.3  # the last part of a run counted in iterations, in which 
 # fast and holds the mapping network back (a hundredth of the step, StarGAN v2's proportion): at an equal step its codes
 # collapse to one before the discriminator has learned to tell emotions apart.
 _FULL = {"epochs": 10, "iterations": None, "batch_size": 64, "learning_rate": 1e-4, "mapping_rate": 1.0, "ema": 0.0}
-_SMALL = {"epochs": None, "iterations": 900, "batch_size": 32, "learning_rate": 2e-3, "mapping_rate": 0.01, "ema": 0.99}
+_SMALL = {"epochs": None, "iterations": 400, "batch_size": 32, "learning_rate": 2e-3, "mapping_rate": 0.01, "ema": 0.99}
 _BY_SIZE = {"full": _FULL, "small": _SMALL}
 
 
