@@ -37,7 +37,6 @@ _WHOLE = {
     "AU18": "mouth-pursing",
     "AU21": "neck-platysma",
     "AU22": "mouth-protusion",
-    "AU24": "mouth-compression",
     "AU25": "mouth-parling",
     "AU39": "nose-compression",
 }
@@ -172,6 +171,11 @@ class Units:
     def _AU23(self) -> Points:
         narrow = self._bell((0, LIP_LINE_Y, 1.5), (0.22, 0.09, 0.2)) * self.points[:, 0]
         return self._roll_in(0.35, 0.02) + self._push(narrow, (-0.10, 0, 0))
+
+    def _AU24(self) -> Points:
+        # The target lifts the corners as well, which would make every angry mouth smile.
+        left = self._push(self._bell((MOUTH_HALF_WIDTH, LIP_LINE_Y, 1.4), (0.09, 0.07, 0.14)) * self.left, (0, -0.085, 0))
+        return self._symmetric(self.target("mouth-compression")) + left + self.mirrored(left)
 
     def _AU28(self) -> Points:
         return self._roll_in(0.6, 0.045)
