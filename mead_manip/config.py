@@ -42,7 +42,7 @@ class PreprocessConfig:
     views: tuple[str, ...] = execution((), "Only these camera views, for example front.")
     emotions: tuple[str, ...] = execution((), "Only these emotions.", parse=parse_emotion)
     levels: tuple[str, ...] = execution((), "Only these levels: 1, 2, 3.")
-    workers: int = execution(0, "Processes side by side; 0 works in this one.", minimum=0)
+    workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
 
 
 @dataclass(frozen=True)
