@@ -308,6 +308,18 @@ class FacePrior(Artifact):
 
 
 @dataclass(frozen=True)
+class LandmarkConventions(Artifact):
+    """Where a detector puts its landmarks on a neutral face, off the head's own. backends.build_conventions ->"""
+
+    NAME = "landmark_conventions"
+    VERSION = 1
+
+    offsets: Float32[np.ndarray, "detector landmark=68 2"]  # across and up, head space, dm
+    n_people: Int32[np.ndarray, " detector"]
+    detectors: tuple[str, ...]  # names in the registry
+
+
+@dataclass(frozen=True)
 class Weights(Artifact):
     """Parameters of a network under their dotted names. The kinds below differ only in NAME."""
 

@@ -9,14 +9,15 @@ from jaxtyping import Float32
 from mead_manip.artifacts.assets import asset_digest
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 from mead_manip.errors import NoFaceError
-from mead_manip.models.beliefs import default_trust, priors_for
+from mead_manip.models.beliefs import conventions, default_trust, face_prior, priors_for
 from mead_manip.models.face_model import load_head
 from mead_manip.models.fitting import Effort, Fit, fit_clip
 from mead_manip.models.observation import Observation, Picture, observe
-from mead_manip.models.point_head import PointHead, point_head, select
+from mead_manip.models.point_head import PointHead, mean_landmarks, point_head
 
 VERSION = 1  # raised by hand when the same landmarks give other coefficients
 HEAD = "head.h5"
+ASSETS = (HEAD, "face_prior.h5", "landmark_conventions.h5")
 
 
 class FittingReconstructor:
@@ -29,8 +30,8 @@ class FittingReconstructor:
 
     @property
     def digest(self) -> str:
-        """Name the solver's version and the head's content."""
-        return f"{self.name}@{VERSION}-{asset_digest(HEAD)[:16]}"
+        """Name the solver's version and the contents of what it reads."""
+        return "-".join([f"{self.name}@{VERSION}", *(asset_digest(name)[:12] for name in ASSETS)])
 
     def reconstruct(self, track: FaceTrack) -> Reconstruction:
         """Fit a whole clip at once; frames without a face are bridged."""
@@ -38,7 +39,7 @@ class FittingReconstructor:
             raise NoFaceError(f"{track.source}: no face in any frame", expected="a face in at least one frame")
         seen, picture = observe(track.landmarks_px, track.visible, self._rest)
         fps = track.fps_num / track.fps_den
-        priors = priors_for(self._coef_names, self._head.identity.shape[0], fps, self.smoothing)
+        priors = priors_for(face_prior(), fps, self.smoothing, conventions().get(track.landmark_backend))
         fit = fit_clip(self._head, seen, priors, default_trust(), Effort())
         return self._reconstruction(track, seen, fit, picture)
 
@@ -75,9 +76,7 @@ class FittingReconstructor:
 
     @cached_property
     def _rest(self) -> torch.Tensor:
-        """The 68 landmarks of the mean face, face on."""
-        level = torch.zeros(1, 3, dtype=torch.float64)
-        return self._head.template[select(self._head, self._head.template, level)[0]]
+        return mean_landmarks(self._head)
 
 
 def _residual(track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Float32[np.ndarray, " frame"]:

@@ -1,95 +1,132 @@
-"""What the coefficients of a clip are expected to do before a landmark is seen: the numbers behind the priors."""
+"""What the coefficients of a clip are expected to do before a landmark is seen: the numbers behind the priors.
 
-from dataclasses import dataclass
+Faces: what acted takes do (FacePrior), widened so that a face may also do what no take did. The rest is set here.
+"""
+
+import functools
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mead_manip.artifacts.assets import load_asset
+from mead_manip.artifacts.schemas import FacePrior, LandmarkConventions
 from mead_manip.models.face_model import N_CONTOUR
 from mead_manip.models.fitting import Priors, Trust
 
-REFERENCE_FPS = 30.0  # `speed` and `bend` below are per frame at this rate
+REFERENCE_FPS = 30.0  # speeds and bends are per frame at this rate
 
 
 @dataclass(frozen=True)
-class Belief:
-    """How one kind of parameter moves, as standard deviations in its own unit."""
+class Freedom:
+    """How far one kind of parameter goes beyond the acted takes, as standard deviations, and where it must stay."""
 
-    mean: float  # of the clip's mean about rest
+    mean: float  # of a clip's mean
     spread: float  # of frames about the clip's mean
-    speed: float  # of the change from frame to frame
-    bend: float  # of the change of that change
-    sparsity: float = 0.0  # constant pull towards rest
-    lower: float = 0.0
-    upper: float = 1.3
+    speed: float  # least deviation of the change from frame to frame
+    bend: float  # least deviation of the change of that change
+    sparsity: float  # constant pull of the clip's mean towards rest
+    lower: float
+    upper: float
 
 
-UNIT = Belief(mean=0.25, spread=0.25, speed=0.15, bend=0.06, sparsity=0.3)
-UNITS: dict[str, Belief] = {
-    "AU5": Belief(mean=0.15, spread=0.2, speed=0.06, bend=0.03, sparsity=0.5),
-    "AU6": Belief(mean=0.15, spread=0.15, speed=0.06, bend=0.03, sparsity=0.5),
-    "AU7": Belief(mean=0.15, spread=0.2, speed=0.06, bend=0.03, sparsity=0.5),
-    # The landmarks hardly see these: they stay where they are put.
-    "AU21": Belief(mean=0.05, spread=0.05, speed=0.05, bend=0.03),
-    "AU34": Belief(mean=0.05, spread=0.05, speed=0.05, bend=0.03),
-    "AU38": Belief(mean=0.1, spread=0.1, speed=0.05, bend=0.03),
-    "AU39": Belief(mean=0.1, spread=0.1, speed=0.05, bend=0.03),
-    "tongue_up": Belief(mean=0.02, spread=0.02, speed=0.05, bend=0.03),
-    "tongue_out": Belief(mean=0.02, spread=0.02, speed=0.05, bend=0.03),
-}
+UNIT = Freedom(mean=0.1, spread=0.08, speed=0.05, bend=0.03, sparsity=1.5, lower=0.0, upper=1.3)
 JAW = (
-    Belief(mean=0.06, spread=0.1, speed=0.08, bend=0.04, lower=-0.02, upper=0.6),
-    Belief(mean=0.01, spread=0.02, speed=0.02, bend=0.01, lower=-0.15, upper=0.15),
-    Belief(mean=0.005, spread=0.005, speed=0.01, bend=0.005, lower=-0.05, upper=0.05),
+    Freedom(mean=0.03, spread=0.03, speed=0.03, bend=0.03, sparsity=0.0, lower=-0.02, upper=0.6),
+    Freedom(mean=0.01, spread=0.01, speed=0.01, bend=0.005, sparsity=0.0, lower=-0.15, upper=0.15),
+    Freedom(mean=0.003, spread=0.003, speed=0.01, bend=0.005, sparsity=0.0, lower=-0.05, upper=0.05),
 )
-EYELID = Belief(mean=0.08, spread=0.3, speed=0.5, bend=0.4, upper=1.0)
-TURN = Belief(mean=0.0, spread=0.0, speed=0.05, bend=0.01)
-LOG_SCALE = Belief(mean=0.0, spread=0.0, speed=0.03, bend=0.004)
-SHIFT = Belief(mean=0.0, spread=0.0, speed=0.3, bend=0.03)  # inter-ocular distances
+EYELID = Freedom(mean=0.15, spread=0.35, speed=0.3, bend=0.4, sparsity=0.0, lower=0.0, upper=1.0)
+HASTE = 2.5  # how much faster than acted takes a face may move
 
-ASYMMETRY = 0.15  # of left minus right, units and eyelids
-IDENTITY = 1.0  # of an identity component
-DETECTOR_ERROR = 0.02  # of what a detector always gets wrong at a point, dm
+ASYMMETRY = 0.15  # standard deviation of left minus right, units and eyelids
+IDENTITY = 0.3  # how far an identity component goes beyond the people of the head's own statistics
+DETECTOR_ERROR = 0.01  # of what a detector always gets wrong at a point, dm
+RIM_ERROR = 0.008  # of the difference of that between two rims that meet, dm
+RIMS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65))  # lids and inner lips
 WALL = 0.02  # how far a coefficient leans out of its range
+
+# Head and camera: deviations of the first and second differences; lengths in inter-ocular distances.
+TURN = (0.05, 0.01)  # radians
+LOG_SCALE = (0.03, 0.004)
+SHIFT = (0.3, 0.03)
+
+
+@functools.lru_cache(maxsize=1)
+def conventions() -> dict[str, Float[Tensor, "68 2"]]:
+    """Load where each detector puts its landmarks, off the head's own (dm). One that is not there follows the head."""
+    table = load_asset(LandmarkConventions, "landmark_conventions.h5")
+    offsets = torch.from_numpy(table.offsets).double()
+    return dict(zip(table.detectors, offsets, strict=True))
+
+
+@functools.lru_cache(maxsize=1)
+def face_prior() -> FacePrior:
+    """Load the statistics that ship with the package."""
+    return load_asset(FacePrior, "face_prior.h5")
 
 
 def priors_for(
-    coef_names: tuple[str, ...],
-    n_identity: int,
+    prior: FacePrior,
     fps: float,
     smoothing: float = 1.0,
-    convention: Float[Tensor, "fixed=51 2"] | None = None,
+    convention: Float[Tensor, "68 2"] | None = None,
 ) -> Priors:
-    """Turn the beliefs into precisions for a head with these units and a clip at this rate."""
-    face = [_belief(name) for name in coef_names] + [*JAW, EYELID, EYELID]
-    everything = [*face, TURN, TURN, TURN, LOG_SCALE, SHIFT, SHIFT]
-    per_frame = (fps / REFERENCE_FPS) / max(smoothing, 1e-6)
-    symmetry = _symmetry(coef_names)
+    """Turn the beliefs into precisions for a clip at this rate; `smoothing` slows everything down."""
+    n_identity = len(prior.identity_moment)
+    free = [UNIT] * len(prior.coef_names) + [*JAW, EYELID, EYELID]
+    symmetry = _symmetry(prior.coef_names)
+    per_frame = fps / REFERENCE_FPS / smoothing
+    acted = HASTE * prior.fps / REFERENCE_FPS
+    speed, bend = acted * torch.from_numpy(prior.speed).double(), acted**2 * torch.from_numpy(prior.bend).double()
+    camera = torch.tensor([TURN, TURN, TURN, LOG_SCALE, SHIFT, SHIFT], dtype=torch.float64).T
+    speed = torch.cat([torch.maximum(speed, _field(free, "speed")), camera[0]])
+    bend = torch.cat([torch.maximum(bend, _field(free, "bend")), camera[1]])
     return Priors(
-        identity=torch.full((n_identity,), IDENTITY**-2, dtype=torch.float64),
-        offset=DETECTOR_ERROR**-2,
-        convention=torch.zeros(68 - N_CONTOUR, 2, dtype=torch.float64) if convention is None else convention,
-        centre=torch.zeros(len(face), dtype=torch.float64),
-        mean=torch.diag(_tensor([belief.mean**-2 for belief in face])) + symmetry,
-        spread=torch.diag(_tensor([belief.spread**-2 for belief in face])) + symmetry,
-        sparsity=_tensor([belief.sparsity for belief in face]),
-        lower=_tensor([belief.lower for belief in face]),
-        upper=_tensor([belief.upper for belief in face]),
+        identity=_precision(torch.from_numpy(prior.identity_moment), torch.full((n_identity,), IDENTITY)),
+        offset=_detector_precision(),
+        convention=torch.zeros(68, 2, dtype=torch.float64) if convention is None else convention,
+        mean=_precision(torch.from_numpy(prior.mean_moment), _field(free, "mean")) + symmetry,
+        spread=_precision(torch.from_numpy(prior.spread), _field(free, "spread")) + symmetry,
+        sparsity=_field(free, "sparsity"),
+        lower=_field(free, "lower"),
+        upper=_field(free, "upper"),
         wall=WALL**-2,
-        first=_tensor([(per_frame / belief.speed) ** 2 for belief in everything]),
-        second=_tensor([(per_frame**2 / belief.bend) ** 2 for belief in everything]),
+        first=(per_frame / speed) ** 2,
+        second=(per_frame**2 / bend) ** 2,
     )
 
 
+def at_rest(priors: Priors) -> Priors:
+    """Believe that the face is neutral, but for lids that may hang: for photographs known to be so."""
+    n_rest = len(priors.sparsity) - 2
+    rest, lids = torch.full((n_rest,), 1e6, dtype=torch.float64), torch.full((2,), 3.0**2, dtype=torch.float64)
+    neutral = torch.diag(torch.cat([rest, lids]))
+    return replace(priors, mean=neutral, spread=neutral)
+
+
 def default_trust() -> Trust:
-    """How far 68 landmarks of a common detector are believed."""
-    point = torch.full((68,), 0.015, dtype=torch.float64)
-    return Trust(point=point[N_CONTOUR:], gap=0.015, contour_across=0.03, contour_along=0.15, robust=0.06)
+    """Say how far 68 landmarks of a common detector are believed."""
+    point = torch.full((68 - N_CONTOUR,), 0.018, dtype=torch.float64)
+    return Trust(point=point, gap=0.018, contour_across=0.03, contour_along=0.15, robust=0.06)
 
 
-def _belief(name: str) -> Belief:
-    return UNITS.get(name.removesuffix("_L").removesuffix("_R"), UNIT)
+def _detector_precision() -> Float[Tensor, "68 68"]:
+    """Precision of a detector's constant errors: a closed eye or mouth has no gap, so both its rims err alike."""
+    precision = DETECTOR_ERROR**-2 * torch.eye(68, dtype=torch.float64)
+    for upper, lower in RIMS:
+        precision[[upper, lower], [upper, lower]] += RIM_ERROR**-2
+        precision[[upper, lower], [lower, upper]] -= RIM_ERROR**-2
+    return precision
+
+
+def _field(free: list[Freedom], name: str) -> Tensor:
+    return torch.tensor([getattr(freedom, name) for freedom in free], dtype=torch.float64)
+
+
+def _precision(covariance: Tensor, freedom: Tensor) -> Tensor:
+    return torch.linalg.inv(covariance.double() + torch.diag(freedom**2))
 
 
 def _symmetry(coef_names: tuple[str, ...]) -> Tensor:
@@ -105,7 +142,3 @@ def _symmetry(coef_names: tuple[str, ...]) -> Tensor:
         precision[[left, right], [left, right]] += ASYMMETRY**-2
         precision[[left, right], [right, left]] -= ASYMMETRY**-2
     return precision
-
-
-def _tensor(values: list[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)

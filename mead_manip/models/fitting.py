@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from mead_manip.models.face_model import N_CONTOUR
 from mead_manip.models.observation import Observation
-from mead_manip.models.point_head import GAPS, PointHead, Shape, initial_pose, linearise, select
+from mead_manip.models.point_head import GAPS, N_RIGID, PointHead, Shape, initial_pose, linearise, select
 from mead_manip.models.solvers import Smoothness, solve_arrow, solve_chain
 
-N_OFFSETS = 2 * (68 - N_CONTOUR)  # what the detector always gets wrong: across and up, per fixed landmark
+N_OFFSETS = 2 * 68  # what the detector always gets wrong: across and up, per landmark
 MAX_CHUNK = 512  # frames linearised at once; bounds the memory of long clips
 
 
@@ -27,11 +28,10 @@ MAX_CHUNK = 512  # frames linearised at once; bounds the memory of long clips
 class Priors:
     """What is believed before seeing landmarks. `face` = expression K, jaw 3, eyelids 2; `parameter` adds the pose."""
 
-    identity: Float[Tensor, " identity"]  # precisions
-    offset: float  # precision of the detector's constant error about `convention`
-    convention: Float[Tensor, "fixed=51 2"]  # where this detector puts its landmarks, off the head's own, dm
-    centre: Float[Tensor, " face"]  # where the clip's mean is expected
-    mean: Float[Tensor, "face face"]  # precision of the clip's mean about `centre`
+    identity: Float[Tensor, "identity identity"]  # precision of a person about the mean head
+    offset: Float[Tensor, "68 68"]  # precision of the detector's constant error about `convention`, across and up alike
+    convention: Float[Tensor, "68 2"]  # where this detector puts its landmarks, off the head's own, dm
+    mean: Float[Tensor, "face face"]  # precision of the clip's mean about rest
     spread: Float[Tensor, "face face"]  # precision of frames about the clip's mean
     sparsity: Float[Tensor, " face"]  # pull of the clip's mean towards rest that does not grow with the coefficient
     lower: Float[Tensor, " face"]
@@ -58,7 +58,7 @@ class Person:
 
     identity: Float[Tensor, " identity"]
     mean: Float[Tensor, " face"]
-    offsets: Float[Tensor, "fixed=51 2"]
+    offsets: Float[Tensor, "68 2"]
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class _Rows:
 class Effort:
     """How long to iterate."""
 
-    who_frames: int = 40
-    who_steps: int = 10
+    who_frames: int = 24
+    who_steps: int = 7
     how_steps: int = 6
     chain_steps: int = 60
     chain_tolerance: float = 1e-3
@@ -105,32 +105,28 @@ def fit_clip(head: PointHead, seen: Observation, priors: Priors, trust: Trust, e
 
 def find_person(head: PointHead, seen: Observation, priors: Priors, trust: Trust, effort: Effort) -> Person:
     """Solve for what the frames share, every frame free to move on its own."""
-    n_identity, n_face = len(priors.identity), len(priors.centre)
-    person = Person(torch.zeros_like(priors.identity), priors.centre, priors.convention)
+    n_identity, n_face = len(priors.identity), len(priors.sparsity)
+    person = Person(torch.zeros_like(priors.identity[0]), torch.zeros_like(priors.sparsity), priors.convention)
     frames = _first_guess(head, person, seen)
-    shared_precision = torch.block_diag(
-        torch.diag(priors.identity), priors.mean, priors.offset * torch.eye(N_OFFSETS, dtype=frames.dtype)
-    )
-    at_mean = slice(n_identity, n_identity + n_face)
+    # Shared unknowns: identity, detector offsets (both seen through landmarks), then the mean, which only frames pull.
+    offset_precision = torch.kron(priors.offset, torch.eye(2, dtype=frames.dtype))
+    seen_precision = torch.block_diag(priors.identity, offset_precision)
+    mean_precision = priors.mean + len(frames) * priors.spread
     for step in range(effort.who_steps):
         rows = _rows(head, person, frames, seen, trust, _patience(step, trust.robust), shared=True)
         block, gradient = _normal(rows, frames, person.mean, priors)
-        coupling = rows.by_frame.mT @ rows.by_shared
-        coupling[:, :n_face, at_mean] -= priors.spread
         by_shared = rows.by_shared.flatten(0, 1)
-        shared = by_shared.T @ by_shared + shared_precision
-        shared[at_mean, at_mean] += len(frames) * priors.spread
-        surplus = (person.offsets - priors.convention).flatten()
-        now = torch.cat([person.identity, person.mean - priors.centre, surplus])
-        downhill = -by_shared.T @ rows.residual.flatten() - shared_precision @ now
-        downhill[at_mean] += priors.spread @ (frames[:, :n_face] - person.mean).sum(dim=0) - priors.sparsity
-        move, common = solve_arrow(block, coupling, shared, gradient, downhill)
+        pull = priors.spread.expand(len(frames), -1, -1)
+        coupling = torch.cat([rows.by_frame.mT @ rows.by_shared, -functional.pad(pull, (0, 0, 0, N_RIGID - 5))], dim=-1)
+        shared = torch.block_diag(by_shared.T @ by_shared + seen_precision, mean_precision)
+        now = torch.cat([person.identity, (person.offsets - priors.convention).flatten()])
+        downhill = -by_shared.T @ rows.residual.flatten() - seen_precision @ now
+        towards = priors.spread @ (frames[:, :n_face] - person.mean).sum(dim=0) - priors.mean @ person.mean
+        move, common = solve_arrow(block, coupling, shared, gradient, torch.cat([downhill, towards - priors.sparsity]))
         frames = frames + move
-        person = Person(
-            person.identity + common[:n_identity],
-            person.mean + common[at_mean],
-            person.offsets + common[n_identity + n_face :].unflatten(0, (-1, 2)),
-        )
+        identity, offsets, mean = common.split([n_identity, N_OFFSETS, n_face])
+        offsets = offsets.unflatten(0, (-1, 2))
+        person = Person(person.identity + identity, person.mean + mean, person.offsets + offsets)
     return person
 
 
@@ -152,7 +148,7 @@ def follow(
         frames = frames + solve_chain(
             blocks, gradient, smoothness, steps=effort.chain_steps, tolerance=effort.chain_tolerance
         )
-    n_face = len(priors.centre)
+    n_face = len(priors.sparsity)
     return torch.cat([frames[:, :n_face].clamp(priors.lower, priors.upper), frames[:, n_face:]], dim=1)
 
 
@@ -185,10 +181,9 @@ def _rows(
     model = linearise(head, shape, frames, chosen)
     derivative = model.by_frame
     if shared:
-        derivative = torch.cat([derivative, _by_shared(head, model.by_point, chosen, len(person.mean))], dim=-1)
-    offset = (model.by_point[:, N_CONTOUR:, :, :2] @ person.offsets[..., None])[..., 0]
-    residual = model.points - seen.points
-    residual = torch.cat([residual[:, :N_CONTOUR], residual[:, N_CONTOUR:] + offset], dim=1)
+        derivative = torch.cat([derivative, _by_shared(head, model.by_point, chosen)], dim=-1)
+    offset = (model.by_point[..., :2] @ person.offsets[..., None])[..., 0]
+    residual = model.points + offset - seen.points
 
     # Gaps between paired points: the difference cancels what both ends have in common.
     one, other = torch.tensor(GAPS).T
@@ -214,13 +209,13 @@ def _rows(
     return _Rows(rows, by_all[..., :n_frame], by_all[..., n_frame:])
 
 
-def _by_shared(head: PointHead, by_point: Tensor, chosen: Tensor, n_face: int) -> Tensor:
-    """Derivatives of landmarks by identity, clip mean (none: only the prior ties it) and detector offsets."""
+def _by_shared(head: PointHead, by_point: Tensor, chosen: Tensor) -> Tensor:
+    """Derivatives of landmarks by identity and detector offsets."""
     by_identity = by_point @ head.identity.permute(1, 2, 0)[chosen]
-    by_offset = by_point.new_zeros(*by_point.shape[:3], 68 - N_CONTOUR, 2)
-    fixed = torch.arange(68 - N_CONTOUR)
-    by_offset[:, N_CONTOUR + fixed, :, fixed] = by_point[:, N_CONTOUR:, :, :2].transpose(0, 1)
-    return torch.cat([by_identity, by_point.new_zeros(*by_point.shape[:3], n_face), by_offset.flatten(3)], dim=-1)
+    by_offset = by_point.new_zeros(*by_point.shape[:3], 68, 2)
+    landmark = torch.arange(68)
+    by_offset[:, landmark, :, landmark] = by_point[..., :2].transpose(0, 1)
+    return torch.cat([by_identity, by_offset.flatten(3)], dim=-1)
 
 
 def _whitening(points: Tensor, trust: Trust) -> Float[Tensor, "frame row 2 2"]:

@@ -123,6 +123,11 @@ def select(
     return torch.cat([chosen, head.fixed.expand(len(best), -1)], dim=1)
 
 
+def mean_landmarks(head: PointHead) -> Float[Tensor, "68 3"]:
+    """Give the landmarks of the mean person at rest, face on."""
+    return head.template[select(head, head.template, head.template.new_zeros(1, 3))[0]]
+
+
 def linearise(
     head: PointHead,
     shape: Shape,
