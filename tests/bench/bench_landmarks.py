@@ -1,6 +1,6 @@
 """How far the built-in landmarks lie from MediaPipe's on real videos, how much they tremble, how fast they are
 
-    python tests/bench/landmark_agreement.py VIDEO... --model face_landmarker.task [--overlays FOLDER]
+    python tests/bench/bench_landmarks.py VIDEO... --model face_landmarker.task [--overlays FOLDER]
 
 Distances are means over the 68 points, divided by the distance of the outer eye corners.
 """
