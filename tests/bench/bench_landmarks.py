@@ -1,23 +1,29 @@
-"""How far the built-in landmarks lie from MediaPipe's on real videos, how much they tremble, how fast they are
+"""How fast the built-in landmarks are; on real videos also how far from MediaPipe's, and how much both tremble
 
-    python tests/bench/bench_landmarks.py VIDEO... --model face_landmarker.task [--overlays FOLDER]
+    python tests/bench/bench_landmarks.py [VIDEO...] [--model face_landmarker.task] [--overlays FOLDER]
 
-Distances are means over the 68 points, divided by the distance of the outer eye corners.
+Without arguments: speed on a rendered head, then the videos of ../shared where that folder is. Distances are means over
+the 68 points, divided by the distance of the outer eye corners.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import os
+import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from mead_manip.backends.builtin import BuiltinLandmarks
 from mead_manip.backends.mediapipe import MediapipeLandmarks
 from mead_manip.media.video import read_frames
 
+SHARED = Path(__file__).parents[3] / "shared"
 PARTS = {
     "jaw": slice(0, 17),
     "brows": slice(17, 27),
@@ -39,6 +45,27 @@ def follow(detector, path: Path) -> tuple[np.ndarray, float]:
     return np.stack(rows), spent
 
 
+def measure_speed(detector: BuiltinLandmarks, size: int = 256) -> None:
+    """Frames a second on a rendered head, followed and searched for."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from faces import talking_head
+
+    frames, _ = talking_head(n_frames=8, size=size)
+    detector.detect(frames)
+    started = time.perf_counter()
+    for _ in range(8):
+        detector.detect(frames)
+    followed = 64 / (time.perf_counter() - started)
+    started = time.perf_counter()
+    for frame in frames * 2:
+        detector.detect([frame])
+    searched = 16 / (time.perf_counter() - started)
+    threads, load = torch.get_num_threads(), os.getloadavg()[0]
+    print(
+        f"{size} px, {threads} threads, load {load:.1f}: {followed:.0f} frames/s followed, {searched:.0f} searched anew"
+    )
+
+
 def tremble(points: np.ndarray, size: np.ndarray) -> float:
     """Median second difference over time / inter-ocular distance: what is neither rest nor steady motion."""
     return float(np.nanmedian(np.linalg.norm(np.diff(points, 2, axis=0), axis=-1).mean(1) / size[1:-1]))
@@ -46,19 +73,25 @@ def tremble(points: np.ndarray, size: np.ndarray) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("videos", type=Path, nargs="+")
-    parser.add_argument("--model", required=True)
+    parser.add_argument("videos", type=Path, nargs="*")
+    parser.add_argument("--model", default=str(SHARED / "weights" / "face_landmarker.task"))
     parser.add_argument("--weights")
     parser.add_argument("--overlays", type=Path)
     parser.add_argument("--cache", type=Path, help="folder with MediaPipe's landmarks of an earlier run")
     options = parser.parse_args()
-    ours, theirs = BuiltinLandmarks(options.weights), MediapipeLandmarks(options.model)
+    ours = BuiltinLandmarks(options.weights)
+    measure_speed(ours)
+    videos = options.videos or sorted((SHARED / "media" / "video").glob("*.m*"))
+    if not videos or not Path(options.model).is_file() or importlib.util.find_spec("mediapipe") is None:
+        print("no agreement measured: it takes videos, MediaPipe and its model")
+        return
+    theirs = MediapipeLandmarks(options.model)
     print(
         f"{'video':24} {'ours':>5} {'mp':>5} {'both':>5} {'mean':>7} {'p90':>7} "
         + " ".join(f"{p:>6}" for p in PARTS)
         + "  jitter   mp      ms"
     )
-    for path in options.videos:
+    for path in videos:
         found, spent = follow(ours, path)
         cached = options.cache / f"mp_{path.stem}.npy" if options.cache else None
         if cached and cached.exists():
@@ -68,6 +101,9 @@ def main() -> None:
             if cached:
                 np.save(cached, reference)
         size = np.linalg.norm(reference[:, 45] - reference[:, 36], axis=-1)
+        if not np.isfinite(reference[:, 0, 0]).any():
+            print(f"{path.name:24} {int(np.isfinite(found[:, 0, 0]).sum()):5} of {len(found)} frames; mediapipe: none")
+            continue
         distance = np.linalg.norm(found - reference, axis=-1) / size[:, None]
         both = np.isfinite(distance[:, 0])
         seen = [int(np.isfinite(x[:, 0, 0]).sum()) for x in (found, reference)]
