@@ -94,6 +94,9 @@ class TrainConfig:
     weight_style: float = setting(1.0, "Weight of the style term.", minimum=0)
     weight_cycle: float = setting(1.0, "Weight of the cycle term.", minimum=0)
     weight_mouth: float = setting(1.0, "Weight of the jaw correlation.", minimum=0)
+    weight_lips: float = setting(
+        0.0, "Weight of the lips' correlation, which is not in the paper; 0 is off.", minimum=0
+    )
     scaling: str = setting(
         "auto",
         "Scale of the coefficients: raw (FLAME), spread (one factor for all), each (unit variance of every one).",

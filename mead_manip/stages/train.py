@@ -170,7 +170,7 @@ class _Job:
         weights = clip_weights(config.weighting, trust, labels)
 
         windows = Windows(training, emotions, weights, seed=common.seed)
-        recipe = recipe_of(config, len(windows))
+        recipe = recipe_of(config, len(windows), source.coef_names)
         scaling = config.scaling if config.scaling != "auto" else default_scaling(source.face_model)
         scale = Scale.of(windows.frames, scaling)
         nets = _networks(Architecture.of_size(config.size, len(source.coef_names), emotions), scale, common.seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from mead_manip.training.objectives import (
     jaw_correlation,
     latent_sample_weights,
     least_squares,
+    lip_correlation,
     reference_sample_weights,
     style_distance,
     weighted_sum,
@@ -116,13 +117,14 @@ def train(learner: Learner, windows: Windows, steps: Iterable[int], watch: Watch
         learner.update(weighted_sum(terms["discriminator_reference"], d_weights, reference), "discriminator")
 
         with frozen(nets.discriminator):
-            terms["generator_latent"] = generator_terms(nets, batch, fake, style)
+            terms["generator_latent"] = generator_terms(nets, batch, fake, style, recipe.lips)
             loss = weighted_sum(terms["generator_latent"], g_weights, latent)
             learner.update(loss, "generator", "mapping", "style_encoder")
 
         with frozen(nets.discriminator, nets.style_encoder):
             style = nets.style_encoder(batch.reference)
-            terms["generator_reference"] = generator_terms(nets, batch, nets.generator(batch.source, style), style)
+            fake = nets.generator(batch.source, style)
+            terms["generator_reference"] = generator_terms(nets, batch, fake, style, recipe.lips)
             learner.update(weighted_sum(terms["generator_reference"], g_weights, reference), "generator")
 
         learner.step = step + 1
@@ -142,17 +144,22 @@ def discriminator_terms(nets: Manipulator, batch: Batch, fake: Float[Tensor, "ba
 
 
 def generator_terms(
-    nets: Manipulator, batch: Batch, fake: Float[Tensor, "batch frame coef"], style: Float[Tensor, "batch style"]
+    nets: Manipulator,
+    batch: Batch,
+    fake: Float[Tensor, "batch frame coef"],
+    style: Float[Tensor, "batch style"],
+    lips: Sequence[int] = (),
 ) -> Terms:
     """A generated window should look real, carry its style, lead back to the source and open the jaw as it does."""
     fake_style, source_style = nets.style_encoder(torch.cat([fake, batch.source])).chunk(2)
     cycled = nets.generator(fake, source_style)
-    return {
+    terms = {
         "adversarial": least_squares(nets.discriminator.judge(fake, batch.reference_emotion), 1.0),
         "style": style_distance(fake_style, style),
         "cycle": cycle_distance(cycled, batch.source),
         "mouth": -jaw_correlation(batch.source, fake) - jaw_correlation(fake, cycled),
     }
+    return terms | ({"lips": -lip_correlation(batch.source, fake, lips)} if lips else {})
 
 
 @torch.no_grad()

@@ -6,18 +6,19 @@ on is trusted). The mean is always over the number of samples, never over the su
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 CORRELATION_EPSILON = 1e-8  # added to the variance product: a still jaw has correlation 0, not NaN
+LIPS_EPSILON = 1e-4  # larger, so that the noise of lips at rest (a tenth of the unit spread) counts for nothing
 WEIGHTINGS = ("literal", "none", "provenance", "provenance-classnorm")
 
 DISCRIMINATOR_TERMS = ("real", "fake")
 GENERATOR_TERMS = ("adversarial", "style", "cycle", "mouth")
-TERMS = (*DISCRIMINATOR_TERMS, *GENERATOR_TERMS)
+TERMS = (*DISCRIMINATOR_TERMS, *GENERATOR_TERMS, "lips")  # "lips" is ours, and off unless it has a weight
 
 
 def least_squares(logit: Float[Tensor, " batch"], target: float) -> Float[Tensor, " batch"]:
@@ -43,10 +44,15 @@ def jaw_correlation(
     coefs: Float[Tensor, "batch frame coef"], other: Float[Tensor, "batch frame coef"]
 ) -> Float[Tensor, " batch"]:
     """Pearson correlation over time of component 0, the opening of the jaw; 0 where a jaw is still."""
-    u = coefs[..., 0] - coefs[..., 0].mean(dim=1, keepdim=True)
-    v = other[..., 0] - other[..., 0].mean(dim=1, keepdim=True)
-    variances = u.square().mean(dim=1) * v.square().mean(dim=1)
-    return (u * v).mean(dim=1) / (variances + CORRELATION_EPSILON).sqrt()
+    return _correlation(coefs[..., 0], other[..., 0], CORRELATION_EPSILON)
+
+
+def lip_correlation(
+    coefs: Float[Tensor, "batch frame coef"], other: Float[Tensor, "batch frame coef"], lips: Sequence[int]
+) -> Float[Tensor, " batch"]:
+    """Mean over the coefficients `lips` of their correlation over time. Not in NED, where lips may forget to close."""
+    index = torch.tensor(lips, device=coefs.device)
+    return _correlation(coefs[..., index], other[..., index], LIPS_EPSILON).mean(dim=1)
 
 
 def weighted_sum(
@@ -97,3 +103,10 @@ def clip_weights(
         of_class = labels == label
         weights[of_class] = trust[of_class] / trust[of_class].mean().clamp_min(torch.finfo(trust.dtype).tiny)
     return weights
+
+
+def _correlation(u: Tensor, v: Tensor, epsilon: float) -> Tensor:
+    """Pearson's correlation over dimension 1."""
+    u, v = u - u.mean(dim=1, keepdim=True), v - v.mean(dim=1, keepdim=True)
+    variances = u.square().mean(dim=1) * v.square().mean(dim=1)
+    return (u * v).mean(dim=1) / (variances + epsilon).sqrt()

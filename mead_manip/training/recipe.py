@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mead_manip.config import TrainConfig
+from mead_manip.errors import UsageError
 
+# Units of the built-in head that speech moves: raised and lowered lip, rounding, funnel, press, part, suck.
+LIP_UNITS = ("AU10", "AU16", "AU18", "AU22", "AU24", "AU25", "AU28")
 DECAY_STEPS = 10  # the learning rate falls to zero in this many equal steps
 SHORT_RUN_DECAY = 0.3  # the last part of a run counted in iterations, in which it falls
 
@@ -30,6 +34,7 @@ class Recipe:
     decay_every: int
     weighting: str
     generator_weights: dict[str, float] = field(default_factory=dict)
+    lips: tuple[int, ...] = ()  # coefficients of the lips, if their motion is a term of its own
     discriminator_weights: dict[str, float] = field(default_factory=lambda: {"real": 1.0, "fake": 1.0})
 
     def rate(self, iteration: int) -> float:
@@ -48,8 +53,8 @@ def settings_of(config: TrainConfig) -> dict[str, float | int | None]:
     return settled
 
 
-def recipe_of(config: TrainConfig, n_windows: int) -> Recipe:
-    """Settle the schedule for a number of training windows."""
+def recipe_of(config: TrainConfig, n_windows: int, coef_names: Sequence[str] = ()) -> Recipe:
+    """Settle the schedule for a number of training windows of named coefficients."""
     settled = settings_of(config)
     batch_size = min(int(settled["batch_size"] or 1), n_windows)
     per_epoch = n_windows // batch_size
@@ -62,6 +67,13 @@ def recipe_of(config: TrainConfig, n_windows: int) -> Recipe:
         epochs = int(settled["epochs"] or 1)
         iterations, decay_every = epochs * per_epoch, per_epoch
         decay_from = max(1, epochs - DECAY_STEPS + 1) * per_epoch
+    weights = {
+        "adversarial": config.weight_adversarial,
+        "style": config.weight_style,
+        "cycle": config.weight_cycle,
+        "mouth": config.weight_mouth,
+    }
+    lips = _lips(config, coef_names)
     return Recipe(
         iterations,
         batch_size,
@@ -71,10 +83,15 @@ def recipe_of(config: TrainConfig, n_windows: int) -> Recipe:
         decay_from,
         decay_every,
         config.weighting,
-        {
-            "adversarial": config.weight_adversarial,
-            "style": config.weight_style,
-            "cycle": config.weight_cycle,
-            "mouth": config.weight_mouth,
-        },
+        weights | ({"lips": config.weight_lips} if lips else {}),
+        lips,
     )
+
+
+def _lips(config: TrainConfig, coef_names: Sequence[str]) -> tuple[int, ...]:
+    if config.weight_lips == 0:
+        return ()
+    lips = tuple(index for index, name in enumerate(coef_names) if name.startswith(LIP_UNITS))
+    if not lips:
+        raise UsageError("--weight-lips: this face model names no unit of the lips", expected="0")
+    return lips

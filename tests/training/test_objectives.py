@@ -10,6 +10,7 @@ from mead_manip.training.objectives import (
     jaw_correlation,
     latent_sample_weights,
     least_squares,
+    lip_correlation,
     reference_sample_weights,
     style_distance,
     weighted_sum,
@@ -43,6 +44,15 @@ def test_correlation_looks_at_the_jaw_alone():
     other = windows.clone()
     other[..., 1:] = torch.randn(4, 10, 2)
     assert torch.allclose(jaw_correlation(windows, other), torch.ones(4), atol=1e-5)
+
+
+def test_lips_count_alike_and_those_at_rest_count_for_nothing():
+    windows = torch.randn(4, 10, 5)
+    other = windows.clone()
+    other[..., 3] *= -1
+    assert torch.allclose(lip_correlation(windows, other, [1, 2]), torch.ones(4), atol=1e-2)
+    assert torch.allclose(lip_correlation(windows, other, [2, 3]), torch.zeros(4), atol=1e-2)
+    assert lip_correlation(1e-3 * windows, 1e-3 * windows, [1, 2]).abs().max() < 0.01
 
 
 def test_terms_and_weights_must_agree():

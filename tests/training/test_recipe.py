@@ -3,6 +3,7 @@
 import pytest
 
 from mead_manip.config import TrainConfig
+from mead_manip.errors import UsageError
 from mead_manip.training.recipe import recipe_of
 
 
@@ -35,6 +36,15 @@ def test_a_run_counted_in_iterations_decays_at_its_end():
 def test_what_is_given_wins_over_the_size():
     recipe = recipe_of(TrainConfig(size="small", epochs=2, batch_size=8, mapping_rate=1.0, ema=0.0), n_windows=80)
     assert (recipe.iterations, recipe.batch_size, recipe.mapping_rate, recipe.ema) == (20, 8, 1.0, 0.0)
+
+
+def test_lips_are_a_term_only_where_they_have_a_weight():
+    names = ("jaw_pose_x", "AU1_L", "AU25", "AU24")
+    assert recipe_of(TrainConfig(), 640, names).lips == ()
+    recipe = recipe_of(TrainConfig(weight_lips=0.5), 640, names)
+    assert recipe.lips == (2, 3) and recipe.generator_weights["lips"] == 0.5
+    with pytest.raises(UsageError, match="no unit of the lips"):
+        recipe_of(TrainConfig(weight_lips=0.5), 640, ("jaw_pose_x", "expression_1"))
 
 
 def test_fewer_windows_than_a_batch_are_one_batch():
