@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -191,12 +194,28 @@ def _write(
     frames = (_Frame(*frame) for frame in read_frames(info.path))
     width = info.width * (2 if config.side_by_side else 1)
     with writer_like(out, info, width=width, comment=f"edited with mead-manip: {emotion}") as writer:
-        for frame in progress.clips(_checked(frames, track), len(track.visible), f"edit {emotion}"):
-            edited = retarget(frame.index, frame.rgb)
+        drawn = _in_order(retarget, _checked(frames, track))
+        for frame, edited in progress.clips(drawn, len(track.visible), f"edit {emotion}"):
             if config.side_by_side:
                 edited = beside([frame.rgb, edited], ["source", emotion])
             writer.write(edited, frame.pts)
         return writer.n_frames
+
+
+def _in_order(
+    retarget: FaceRetargeter, frames: Iterator[_Frame]
+) -> Iterator[tuple[_Frame, UInt8[np.ndarray, "_ _ 3"]]]:
+    """Draw on all cores, a few frames ahead, and give them in their order: memory does not grow with the video."""
+    threads = os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        waiting: collections.deque[tuple[_Frame, concurrent.futures.Future[np.ndarray]]] = collections.deque()
+        for frame in frames:
+            waiting.append((frame, pool.submit(retarget.job(frame.index, frame.rgb))))
+            if len(waiting) > 2 * threads:
+                first, drawn = waiting.popleft()
+                yield first, drawn.result()
+        for first, drawn in waiting:
+            yield first, drawn.result()
 
 
 def _checked(frames: Iterator[_Frame], track: FaceTrack) -> Iterator[_Frame]:

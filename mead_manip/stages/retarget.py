@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,10 +72,13 @@ class FaceRetargeter:
         self._old: Geometry | None = None
         self._new: Geometry | None = None
 
-    def __call__(self, index: int, frame: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
-        """Return frame `index` with the new expression; a frame without a face comes back as it is."""
+    def job(self, index: int, frame: UInt8[np.ndarray, "height width 3"]) -> Callable[[], UInt8[np.ndarray, "_ _ 3"]]:
+        """Return what draws frame `index` with the new expression; it may run in any thread, and in any order.
+
+        A frame without a face comes back as it is.
+        """
         if not self.track.visible[index]:
-            return frame
+            return lambda: frame
         if index // CHUNK != self._chunk:
             self._chunk = index // CHUNK
             rows = slice(self._chunk * CHUNK, (self._chunk + 1) * CHUNK)
@@ -82,11 +86,16 @@ class FaceRetargeter:
         assert self._old is not None and self._new is not None
         row = index % CHUNK
         old, new = self._old.vertices_px[row].copy(), self._new.vertices_px[row].copy()
-        landmarks, detected = self._old.landmarks_px[row], self.track.landmarks_px[index]
-        offsets = residual_offsets(old, landmarks, detected)
-        old[:, :2] += offsets
-        new[:, :2] += offsets
-        return self.renderer.render(frame, old, new, landmarks, self._new.landmarks_px[row])
+        landmarks, new_landmarks = self._old.landmarks_px[row], self._new.landmarks_px[row]
+        detected = self.track.landmarks_px[index]
+
+        def draw() -> UInt8[np.ndarray, "_ _ 3"]:
+            offsets = residual_offsets(old, landmarks, detected)
+            old[:, :2] += offsets
+            new[:, :2] += offsets
+            return self.renderer.render(frame, old, new, landmarks, new_landmarks)
+
+        return draw
 
 
 @dataclass(frozen=True)
