@@ -52,7 +52,7 @@ class Reconstruct3dConfig:
     backend: str = setting("fit", "Reconstructor: fit (the built-in head fitted to the landmarks).")
     smoothing: float = setting(1.0, "How slowly faces are expected to move; 0.5 follows twice as fast.", minimum=0.05)
     clips: tuple[str, ...] = execution((), _CLIPS)
-    workers: int = execution(0, "Processes side by side; 0 works in this one.", minimum=0)
+    workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
 
 
 @dataclass(frozen=True)

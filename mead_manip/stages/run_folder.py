@@ -105,17 +105,6 @@ def stop_requests() -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def threads(n_threads: int | None) -> Iterator[None]:
-    """Compute on `n_threads` processor threads (None leaves the number alone)."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _toml(value: Any) -> str:
     """Write a value; JSON and TOML agree on text, numbers, truth and lists of them."""
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -20,9 +20,9 @@ from mead_manip.errors import ArtifactInvalid, ArtifactMissing, Interrupted, Mea
 from mead_manip.models.manipulation import coefs_of
 from mead_manip.models.manipulator import Architecture, Manipulator
 from mead_manip.stages import plan
-from mead_manip.stages.device import choose_device
+from mead_manip.stages.device import choose_device, threads
 from mead_manip.stages.referee import referee
-from mead_manip.stages.run_folder import RunFolder, stop_requests, threads
+from mead_manip.stages.run_folder import RunFolder, stop_requests
 from mead_manip.stages.runner import Progress, Summary
 from mead_manip.training.manipulator import Learner, Terms, train, validate
 from mead_manip.training.objectives import clip_weights
