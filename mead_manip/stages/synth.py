@@ -193,7 +193,7 @@ def _recorded(todo: list[_Task], workers: int) -> Iterator[_Task]:
     """Record the clips, here or in worker processes, and yield each. A failure ends it: every clip would meet it."""
     if workers < 2 or len(todo) < 2:
         for task in todo:
-            _record(task, threads=0)
+            _record(task)
             yield task
         return
     # Spawned, not forked: torch and numba hold threads and locks. One thread each: the processes fill the cores.
@@ -203,7 +203,7 @@ def _recorded(todo: list[_Task], workers: int) -> Iterator[_Task]:
             min(workers, len(todo)), mp_context=context, initializer=_enter_worker
         )
         try:
-            futures = {pool.submit(_record, task, threads=1): task for task in todo}
+            futures = {pool.submit(_record, task): task for task in todo}
             for future in concurrent.futures.as_completed(futures):
                 future.result()
                 yield futures[future]
@@ -213,9 +213,9 @@ def _recorded(todo: list[_Task], workers: int) -> Iterator[_Task]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _record(task: _Task, threads: int) -> None:
+def _record(task: _Task) -> None:
     files.make_folder(task.path.parent)
-    _studio(*task.studio).record(task.spec, task.path, task.comment, threads)
+    _studio(*task.studio).record(task.spec, task.path, task.comment)
 
 
 @cache

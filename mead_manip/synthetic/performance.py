@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from mead_manip.geometry import smooth
-from mead_manip.synthetic.speech import Speech, speak
+from mead_manip.synthetic.speech import OPEN_JAW, Speech, speak
 
 LEVEL_STRENGTH = {1: 0.35, 2: 0.7, 3: 1.0}
 JAW_LIMIT = 0.36  # radians
@@ -42,11 +42,11 @@ class Prototype:
 
 PROTOTYPES = {
     "neutral": Prototype({}, {}, {}),
-    "happy": Prototype({"AU6": 0.9, "AU12": 0.8}, {"AU25": 0.1}, {"grin": 0.4, "AU25": 0.4, "jaw": 0.03}, motion=1.2),
+    "happy": Prototype({"AU6": 0.95, "AU12": 0.95}, {"AU25": 0.1}, {"grin": 0.4, "AU25": 0.4, "jaw": 0.03}, motion=1.2),
     "sad": Prototype(
         {"AU1": 1.0, "AU4": 0.35, "AU15": 0.9, "AU7": 0.15},
-        {"AU17": 0.6, "AU24": 0.2},
-        {"AU17": 0.4, "AU16": 0.15},
+        {"AU17": 0.45, "AU24": 0.1},
+        {"AU17": 0.3, "AU16": 0.15},
         tempo=0.85,
         openness=0.75,
         motion=0.7,
@@ -62,7 +62,7 @@ PROTOTYPES = {
         blinks=0.5,
     ),
     "fear": Prototype(
-        {"AU1": 0.9, "AU2": 0.55, "AU4": 0.6, "AU5": 1.0, "AU20": 0.9, "AU21": 0.6},
+        {"AU1": 1.05, "AU2": 0.55, "AU4": 0.45, "AU5": 1.0, "AU20": 0.9, "AU21": 0.6},
         {"AU25": 0.25},
         {"AU25": 0.55, "AU16": 0.3, "jaw": 0.06},
         tempo=1.15,
@@ -71,17 +71,17 @@ PROTOTYPES = {
         blinks=0.6,
     ),
     "disgusted": Prototype(
-        {"AU9": 1.0, "AU10": 0.7, "AU4": 0.5, "AU7": 0.5, "AU6": 0.3},
-        {"AU15": 0.5, "AU17": 0.5},
-        {"AU16": 0.5, "AU25": 0.4, "AU10": 0.25, "tongue_out": 0.1},
+        {"AU9": 1.0, "AU10": 0.85, "AU4": 0.3, "AU7": 0.5, "AU6": 0.3, "AU15": 0.25},
+        {"AU15": 0.25, "AU17": 0.5},
+        {"AU16": 0.3, "AU25": 0.3, "AU10": 0.2, "tongue_out": 0.15},
         pitch=-0.04,
         roll=0.05,
         tempo=0.95,
     ),
     "angry": Prototype(
-        {"AU4": 1.1, "AU7": 0.55, "AU5": 0.3, "AU38": 0.7, "AU9": 0.2},
+        {"AU4": 1.15, "AU7": 0.55, "AU5": 0.35, "AU38": 0.8},
         {"AU23": 0.8, "AU24": 0.6, "AU17": 0.4},
-        {"AU23": 0.5, "AU10": 0.35, "AU16": 0.45, "AU25": 0.45, "AU22": 0.15},
+        {"AU23": 0.6, "AU10": 0.12, "AU16": 0.5, "AU25": 0.4, "AU22": 0.2},
         openness=1.2,
         motion=1.4,
         pitch=0.06,
@@ -100,7 +100,7 @@ BILATERAL = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "A
 # How much of an emotion's unit goes while the lips must be shut: what would part them goes altogether.
 _PARTS_LIPS = {
     "AU25": 1.0, "AU10": 0.9, "AU16": 1.0, "AU12": 0.3, "grin": 1.0, "AU20": 0.5, "AU22": 1.0, "AU9": 0.4, "AU18": 0.3,
-    "AU15": 0.2, "AU14": 0.2, "tongue_out": 1.0,
+    "AU15": 0.2, "AU14": 0.2, "tongue_out": 1.0, "AU17": 0.6, "AU24": 0.5,
 }  # fmt: skip
 # And while the mouth is open: lips that press cannot be apart.
 _PRESSES_LIPS = {"AU24": 1.0, "AU23": 0.35, "AU17": 0.5}
@@ -238,7 +238,8 @@ def _combine(
     for index, name in enumerate(coef_names):
         factor[:, index] -= _PARTS_LIPS.get(_family(name), 0.0) * speech.closure
         factor[:, index] -= _PRESSES_LIPS.get(_family(name), 0.0) * opened
-    jaw = speech.jaw + emotion_jaw * (1 - speech.closure)
+    # A jaw that hangs already has less far to go for a vowel.
+    jaw = speech.jaw + emotion_jaw * (1 - speech.closure) * (1 - 0.5 * np.clip(speech.jaw / OPEN_JAW, 0, 1))
     return speech.expression + emotion * np.clip(factor, 0, 1), jaw
 
 
@@ -248,7 +249,7 @@ def _envelope(n_frames: int, fps: float, rng: np.random.Generator) -> np.ndarray
     # Short clips have short flanks, so that a plateau is left.
     span = min(1.0, end / 2)
     rise_at, rise = rng.uniform(0, 0.12) * span, rng.uniform(0.2, 0.45) * span
-    fall_at, fall = end - rng.uniform(0.2, 0.4) * span, rng.uniform(0.3, 0.5) * span
+    fall_at, fall = end - rng.uniform(0.3, 0.45) * span, rng.uniform(0.25, 0.4) * span
     first, last = rng.uniform(0.1, 0.35), rng.uniform(0.3, 0.6)
     onset = first + (1 - first) * _ease((time - rise_at) / rise)
     decay = 1 - (1 - last) * _ease((time - fall_at) / fall)

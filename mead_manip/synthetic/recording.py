@@ -16,7 +16,8 @@ from mead_manip.models.face_model import HeadModel, head_model_from
 from mead_manip.synthetic import speech
 from mead_manip.synthetic.actors import Actor, generator, make_actor
 from mead_manip.synthetic.mead import FPS, ClipSpec, Take, landmarks_of, make_take, neutral_vertices, vertices_of
-from mead_manip.synthetic.scene import Scene, SceneKit
+from mead_manip.synthetic.scene import Scene
+from mead_manip.synthetic.scene_kit import SceneKit
 
 HEAD = "head.h5"
 _BT709 = Colour(matrix=1, primaries=1, transfer=1, range=1)
@@ -81,7 +82,7 @@ class Studio:
             for frame in (range(self.n_frames) if frames is None else frames)
         ]
 
-    def record(self, spec: ClipSpec, path: Path, comment: str, threads: int = 0) -> None:
+    def record(self, spec: ClipSpec, path: Path, comment: str) -> None:
         """Write the clip's video with its sound; the file appears complete or not at all."""
         take = self.take(spec)
         heard = speech.sound(
@@ -99,7 +100,7 @@ class Studio:
             sound=(heard, speech.SAMPLE_RATE),
             crf=17,
             preset="veryfast",
-            threads=threads,
+            threads=1,  # drawing is what takes time, and one thread makes the same bytes again
             comment=comment,
         ) as writer:
             for picture in self.draw(take):
