@@ -316,7 +316,7 @@ class LandmarkConventions(Artifact):
 
     offsets: Float32[np.ndarray, "detector landmark=68 2"]  # across and up, head space, dm
     n_people: Int32[np.ndarray, " detector"]
-    detectors: tuple[str, ...]  # names in the registry
+    detectors: tuple[str, ...]  # names in the registry; "london" for points placed by hand
 
 
 @dataclass(frozen=True)

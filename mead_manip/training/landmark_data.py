@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float32, UInt8
 
 from ..artifacts import store
 from ..artifacts.schemas import LandmarkShard
-from ..errors import InputMissing
 from ..media.images import decode, read_image
-
-# London's 189-point template, as index lists; "left" and "right" are the subject's.
-_JAW_RIGHT = [109, 185, 110, 186, 111, 125, 126, 127, 128, 129]
-_JAW_LEFT = [129, 130, 131, 132, 133, 114, 188, 113, 187, 112]
-_BROWS = ([71, 72, 73, 74, 75, 76], [77, 78, 79, 80, 81, 82])
-_EYES = (([18, 19, 20, 21, 22], [22, 30, 29, 28, 18]), ([23, 24, 25, 26, 27], [27, 33, 32, 31, 23]))
-_OUTER_LIPS = [87, 88, 89, 90, 91, 92, 93, 108, 107, 106, 105, 104]
+from ..media.london import hand_placed
 
 
 @dataclass(frozen=True)
@@ -63,48 +55,12 @@ class RenderedFaces:
 
 
 def read_london(folder: Path) -> list[Picture]:
-    """Read the neutral photographs with their hand-placed points (DeBruine & Jones 2017, CC BY 4.0)."""
-    template = folder / "landmarks189.json"
-    if not template.is_file():
-        raise InputMissing(
-            f"{template} does not exist", expected="the London photographs with their 189-point templates"
-        )
-    faces = json.loads(template.read_text())["faces"]
+    """Read the neutral photographs with their hand-placed points."""
     pictures = []
-    for person, points in sorted(faces.items()):
+    for person, landmarks in hand_placed(folder).items():
         rgb = read_image(folder / f"{person}_neutral.jpg")
-        landmarks = ibug_from_template(np.array(points, np.float32))
         pictures.append(Picture(rgb, landmarks, f"london/{person}", _person_alpha(rgb, landmarks), neutral=True))
     return pictures
-
-
-def ibug_from_template(points: Float[np.ndarray, "189 2"]) -> Float32[np.ndarray, "68 2"]:
-    """Choose iBUG-68 from the template: contours are spaced evenly along their length, as iBUG's annotators did."""
-    out = np.zeros((68, 2), np.float32)
-    out[0:9] = _along(points[_JAW_RIGHT], 9)
-    out[8:17] = _along(points[_JAW_LEFT], 9)
-    for start, brow in zip((17, 22), _BROWS, strict=True):
-        out[start : start + 5] = _along(points[brow], 5)
-    bridge = points[[50, 56, 51, 57]].mean(0)
-    tip = 0.8 * points[[54, 60]].mean(0) + 0.2 * points[55]
-    out[27:31] = bridge + np.linspace(0, 1, 4)[:, None] * (tip - bridge)
-    out[31], out[35] = points[[63, 64]].mean(0), points[[68, 69]].mean(0)
-    out[32:35] = points[[170, 55, 172]]
-    for start, (upper, lower) in zip((36, 42), _EYES, strict=True):
-        out[start : start + 4] = _along(points[upper], 4)
-        out[start + 4 : start + 6] = _along(points[lower], 4)[1:3]
-    out[48:60] = points[_OUTER_LIPS]
-    out[60] = 0.7 * points[87] + 0.3 * points[94]
-    out[64] = 0.7 * points[93] + 0.3 * points[98]
-    out[61:64], out[65:68] = points[[95, 96, 97]], points[[102, 101, 100]]
-    return out
-
-
-def _along(line: Float[np.ndarray, "corner 2"], count: int) -> Float[np.ndarray, "point 2"]:
-    """Place `count` points evenly along a polygonal line, ends included."""
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    at = np.linspace(0, length[-1], count)
-    return np.stack([np.interp(at, length, line[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _person_alpha(

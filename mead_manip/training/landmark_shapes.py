@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Float32
 
 from ..models.face_model import HeadModel
+from .landmark_data import Picture
 
 _YAW, _PITCH = 0.55, 0.32  # radians: a photograph holds no pixels of the far side of a face
 
@@ -59,6 +60,21 @@ def build_shape_bank(head: HeadModel, count: int, seed: int) -> ShapeBank:
             points.append(head.landmarks(vertices, still).numpy())
     acted = np.concatenate(points).astype(np.float32)
     return ShapeBank(acted[0], acted)
+
+
+def follow_head(
+    pictures: list[Picture], convention: Float[np.ndarray, "68 2"], neutral: Float[np.ndarray, "68 3"]
+) -> list[Picture]:
+    """Take out how a neutral face's points were placed off the head's own (`convention`: across and up, dm).
+
+    Photographs and renders then teach one set of points, and a fit of the head need not tell them apart.
+    """
+    own = []
+    for picture in pictures:
+        _, scale = _place(neutral[:, :2] * [1, -1], picture.landmarks_px)
+        moved = picture.landmarks_px - convention * [1, -1] * scale
+        own.append(replace(picture, landmarks_px=moved.astype(np.float32)))
+    return own
 
 
 def _place(

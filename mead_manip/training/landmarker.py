@@ -19,13 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..artifacts import store
 from ..artifacts.assets import ASSETS, load_asset
 from ..artifacts.provenance import Provenance
-from ..artifacts.schemas import HeadAsset, LandmarkerWeights
+from ..artifacts.schemas import HeadAsset, LandmarkConventions, LandmarkerWeights
 from ..errors import InputMissing
 from ..files import atomic
 from ..media.images import read_image
@@ -36,7 +37,7 @@ from .landmark_echo import echoed, vary_crops, vary_frames
 from .landmark_losses import finder_target, finder_terms, landmark_terms
 from .landmark_measure import measure_finder, measure_landmarks
 from .landmark_samples import Sampler
-from .landmark_shapes import build_shape_bank
+from .landmark_shapes import ShapeBank, build_shape_bank, follow_head
 
 HELD_OUT_EVERY = 6  # of the London people
 
@@ -93,8 +94,10 @@ def train(config: LandmarkerTraining) -> None:
     """Teach one of the two networks; its EMA is what is measured and exported."""
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
-    photographs, held_out = split(read_london(config.london))
-    sampler = make_sampler(config, photographs)
+    shapes = build_shape_bank(head_model_from(load_asset(HeadAsset, "head.h5")), config.shapes, config.seed)
+    photographs = follow_head(read_london(config.london), london_convention(), shapes.neutral)
+    photographs, held_out = split(photographs)
+    sampler = make_sampler(config, photographs, shapes)
     net: nn.Module = (LandmarkNet() if config.network == "landmarks" else FaceFinder()).to(
         memory_format=torch.channels_last
     )
@@ -147,18 +150,18 @@ def split(pictures: list[Picture]) -> tuple[list[Picture], list[Picture]]:
     return [p for p in pictures if p.person not in kept], [p for p in pictures if p.person in kept]
 
 
-def make_sampler(config: LandmarkerTraining, photographs: list[Picture]) -> Sampler:
+def london_convention() -> Float32[np.ndarray, "68 2"]:
+    """How far London's hand-placed points lie off the head's own, dm."""
+    table = load_asset(LandmarkConventions, "landmark_conventions.h5")
+    return table.offsets[table.detectors.index("london")]
+
+
+def make_sampler(config: LandmarkerTraining, photographs: list[Picture], shapes: ShapeBank) -> Sampler:
     """Gather what samples are drawn from."""
-    backdrops = [
-        read_image(path)
-        for folder in config.backdrops
-        for path in sorted(folder.iterdir())
-        if path.suffix in {".png", ".jpg"}
-    ]
-    shapes = build_shape_bank(head_model_from(load_asset(HeadAsset, "head.h5")), config.shapes, config.seed)
+    paths = [path for folder in config.backdrops for path in sorted(folder.iterdir())]
+    backdrops = [read_image(path) for path in paths if path.suffix in {".png", ".jpg"}]
     rendered = RenderedFaces(config.rendered) if config.rendered is not None else None
-    share = config.photograph_share
-    return Sampler(photographs, rendered, backdrops, shapes, share)
+    return Sampler(photographs, rendered, backdrops, shapes, config.photograph_share)
 
 
 def _varied(network: str, batch: list[Tensor], random: torch.Generator) -> list[Tensor]:
