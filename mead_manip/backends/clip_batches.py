@@ -107,10 +107,15 @@ def _mirrored(pictures: Pictures, flipped: np.ndarray) -> Pictures:
         last = len(captions.ATTRIBUTES[name]) - 1
         swap = flipped & (attributes[name] >= 0)
         attributes[name][swap] = last - attributes[name][swap]
+    motion = np.where(flipped[:, None], mirrored_motion(pictures), pictures.motion)
+    return dataclasses.replace(pictures, attributes=attributes, motion=motion)
+
+
+def mirrored_motion(pictures: Pictures) -> Float[np.ndarray, "image motion"]:
+    """Give the coefficients of the mirrored pictures."""
     order = [pictures.motion_names.index(_other_side(name)) for name in pictures.motion_names]
     signs = np.array([-1.0 if name in TURNS else 1.0 for name in pictures.motion_names], np.float32)
-    motion = np.where(flipped[:, None], pictures.motion[:, order] * signs, pictures.motion)
-    return dataclasses.replace(pictures, attributes=attributes, motion=motion)
+    return pictures.motion[:, order] * signs
 
 
 def _other_side(name: str) -> str:
@@ -136,11 +141,6 @@ def resize(pixels: Float[Tensor, "image rgb=3 y x"], size: int) -> Float[Tensor,
     return small.clamp(0.0, 1.0)
 
 
-def normalise(pixels: Float[Tensor, "image rgb=3 y x"], mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Subtract the mean and divide by the deviation of every channel."""
-    return (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
-
-
 def _warp(pixels: Tensor, crop: Sequence[float], size: int, flipped: np.ndarray, rng: np.random.Generator) -> Tensor:
     """Resample the crop, jittered. affine_grid counts a picture from -1 to 1."""
     count, (left, top, side) = len(pixels), crop
@@ -158,24 +158,23 @@ def _warp(pixels: Tensor, crop: Sequence[float], size: int, flipped: np.ndarray,
 
 def _soften(pixels: Tensor, rng: np.random.Generator) -> Tensor:
     """Lose resolution in some pictures, as small or compressed faces do."""
-    chosen = torch.from_numpy(rng.random(len(pixels)) < 0.35)
+    chosen = torch.from_numpy(rng.random(len(pixels)) < 0.2)
     size = pixels.shape[-1]
-    low = resize(pixels[chosen], int(size * rng.uniform(0.45, 0.9)))
+    low = resize(pixels[chosen], int(size * rng.uniform(0.55, 0.9)))
     pixels[chosen] = resize(low, size)
     return pixels
 
 
 def _recolour(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Vary saturation and light a little; exposure and white balance are divided out before the model looks."""
     count = len(pixels)
 
-    def column(spread: float, channels: int = 1) -> Tensor:
-        return torch.from_numpy(rng.normal(0.0, spread, (count, channels, 1, 1))).float()
+    def column(spread: float) -> Tensor:
+        return torch.from_numpy(rng.normal(0.0, spread, (count, 1, 1, 1))).float()
 
     grey = pixels.mean(dim=1, keepdim=True)
-    saturation = (1.0 + column(0.25)).clamp(0.0, 1.8) * torch.from_numpy(rng.random((count, 1, 1, 1)) > 0.06)
+    saturation = (1.0 + column(0.15)).clamp(0.0, 1.8) * torch.from_numpy(rng.random((count, 1, 1, 1)) > 0.03)
     pixels = grey + (pixels - grey) * saturation
-    middle = pixels.mean(dim=(1, 2, 3), keepdim=True)
-    pixels = middle + (pixels - middle) * (1.0 + column(0.18)).clamp_min(0.4)
-    pixels = pixels * (1.0 + column(0.06, 3)) * (1.0 + column(0.18)).clamp_min(0.4)
+    gamma = torch.exp(column(0.12))
     noise = torch.from_numpy(rng.standard_normal(tuple(pixels.shape), dtype=np.float32))
-    return (pixels + noise * column(0.015).abs()).clamp(0.0, 1.0)
+    return (pixels.clamp(0.0, 1.0) ** gamma + noise * column(0.006).abs()).clamp(0.0, 1.0)

@@ -179,7 +179,7 @@ def _load_builtin(source: Source, device: torch.device) -> ClipModel:
     def transform(image: np.ndarray) -> Tensor:
         size = len(image)
         y, x, span = round(top * size), round(left * size), round(side * size)
-        return whole(image[y : y + span, x : x + span])
+        return compact_clip.standardise(whole(image[y : y + span, x : x + span])[None])[0]
 
     return ClipModel(network.to(device).eval(), transform, tokenize, device)
 

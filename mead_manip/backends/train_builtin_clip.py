@@ -38,13 +38,13 @@ class Training:
 
     minutes: float = 12.0
     steps: int = 4000
-    batch_size: int = 128
-    captions: int = 48  # of a batch's pictures get one; they are compared with all of its pictures
+    batch_size: int = 64
+    captions: int = 24  # of a batch's pictures get one; they are compared with all of its pictures
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup: int = 100
     prompt_weight: float = 1.0
-    motion_weight: float = 1.0
+    motion_weight: float = 20.0  # at the start; it ends at 0, where only matching counts
     held_out: float = 0.1
     seed: int = 0
 
@@ -56,8 +56,10 @@ def train(pictures: Pictures, held_out: Pictures, config: Training) -> tuple[Any
     tokens = Tokens()
     architecture = compact_clip.with_vocabulary(compact_clip.CONFIG, len(tokens.ids))
     model = build(architecture).to(memory_format=torch.channels_last)
+    for block in (model.visual.layer1, model.visual.layer2, model.visual.layer3, model.visual.layer4):
+        # open_clip starts every block as the identity, which suits long training of deep towers.
+        torch.nn.init.ones_(block[0].bn3.weight)
     reader = MotionReader(pictures, compact_clip.CONFIG["embed_dim"])
-    weights = {"contrastive": 1.0, "prompts": config.prompt_weight, "motion": config.motion_weight}
     optimizer = torch.optim.AdamW(
         _groups(model, reader, weight_decay=config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98)
     )
@@ -72,6 +74,7 @@ def train(pictures: Pictures, held_out: Pictures, config: Training) -> tuple[Any
         _set_rate(optimizer, config.learning_rate * min(1.0, (step + 1) / config.warmup) * _cosine(done))
         batch = pictures.take(rng.choice(len(pictures), config.batch_size, replace=False))
         losses = batch_losses(model, reader, tokens, batch, rng, config.captions)
+        weights = {"contrastive": 1.0, "prompts": config.prompt_weight, "motion": config.motion_weight * (1.0 - done)}
         optimizer.zero_grad(set_to_none=True)
         torch.stack([weights[name] * loss for name, loss in losses.items()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -138,13 +141,15 @@ class MotionReader(torch.nn.Linear):
 
     def __init__(self, pictures: Pictures, n_features: int) -> None:
         super().__init__(n_features, pictures.motion.shape[1])
-        self.mean = torch.from_numpy(pictures.motion.mean(axis=0)).float()
-        self.spread = torch.from_numpy(pictures.motion.std(axis=0)).float().clamp_min(0.02)
+        # With the mirrored pictures, as training flips half of them: some units move on one side only.
+        both = np.concatenate([pictures.motion, clip_batches.mirrored_motion(pictures)])
+        self.mean = torch.from_numpy(both.mean(axis=0)).float()
+        self.spread = torch.from_numpy(both.std(axis=0)).float().clamp_min(0.02)
 
     def loss(self, features: Tensor, motion: np.ndarray) -> Tensor:
-        """Mean squared error, 1 for a reader that only knows the mean."""
+        """Mean Huber loss: rare units (a tongue that shows) are many deviations away."""
         target = (torch.from_numpy(motion).float() - self.mean) / self.spread
-        return functional.mse_loss(self(features), target)
+        return functional.smooth_l1_loss(self(features), target)
 
 
 class Tokens:
@@ -192,8 +197,7 @@ def measure(model: Any, tokens: Tokens, pictures: Pictures) -> dict[str, Any]:
 
 
 def _normal(pixels: Tensor) -> Tensor:
-    look = compact_clip.CONFIG["preprocess"]
-    return clip_batches.normalise(pixels, look["mean"], look["std"]).contiguous(memory_format=torch.channels_last)
+    return compact_clip.standardise(pixels).contiguous(memory_format=torch.channels_last)
 
 
 def _groups(*modules: Any, weight_decay: float) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 VOCABULARY = 49408
 _EMBEDDING, _ROWS, _IDS = "token_embedding.weight", "token_embedding.rows", "token_embedding.ids"
@@ -17,15 +19,17 @@ CONFIG: dict[str, Any] = {
     "embed_dim": 128,
     "vision_cfg": {"layers": [1, 1, 1, 1], "width": 16, "head_width": 32, "image_size": 64},
     "text_cfg": {"context_length": 32, "vocab_size": VOCABULARY, "width": 128, "heads": 4, "layers": 2},
-    "preprocess": {
-        "mean": [0.48145466, 0.4578275, 0.40821073],  # CLIP's
-        "std": [0.26862954, 0.26130258, 0.27577711],
-        "interpolation": "bicubic",
-        "resize_mode": "shortest",
-    },
+    # open_clip's transform up to pixels in 0..1; `standardise` does the rest.
+    "preprocess": {"mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bicubic", "resize_mode": "shortest"},
     # left, top, side of the square that is looked at, in parts of a FaceTrack crop: brows to chin, cheek to cheek.
     "crop": [0.125, 0.21, 0.75],
 }
+
+
+def standardise(pixels: Float[Tensor, "image rgb=3 y x"]) -> Float[Tensor, "image rgb=3 y x"]:
+    """Give every channel of every picture mean 0 and deviation 1: exposure and white balance say nothing of a face."""
+    mean = pixels.mean(dim=(2, 3), keepdim=True)
+    return (pixels - mean) / pixels.std(dim=(2, 3), keepdim=True).clamp_min(0.02)
 
 
 def with_vocabulary(config: Mapping[str, Any], size: int) -> dict[str, Any]:
