@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,9 +24,11 @@ from ..models.landmarker import CROP_SIZE, CROP_SPAN, FINDER_SIZE, FaceFinder, L
 from .interfaces import Detection
 
 ASSET = "landmarker.h5"
-FOUND = 0.4  # finder score from which a cell counts as a face
+FOUND = 0.2  # finder score from which a cell is looked at; what is found is then confirmed by the landmark network
 FACE = 0.5  # landmark network's confidence from which a crop counts as a face
+VAGUE = 14.0  # crop px: mean spread of the heat maps that no face reaches (faces: about 4, other things: above 20)
 _LOOK_AGAIN = 30  # frames after which a tracked face is looked for afresh, so that a track cannot drift for good
+_MAX_FACES = 4  # peaks of the finder that are looked at
 _MIRROR = mirror_order()
 
 
@@ -50,6 +52,7 @@ class BuiltinLandmarks:
                 f"{model} does not exist", expected="a landmarker.h5", remedy="leave --landmarks-model out"
             )
         self._path = Path(model) if model is not None else None
+        self._since_look = 0  # frames
         self._device = "cpu" if device == "auto" else device  # the networks are so small that a GPU waits for them
 
     @property
@@ -63,12 +66,14 @@ class BuiltinLandmarks:
         """Follow the face from `hints[0]` (landmarks of the frame before) through consecutive frames."""
         last = hints[0] if hints else None
         found: list[Detection | None] = []
-        for index, frame in enumerate(frames):
-            detection = self._follow(frame, last) if last is not None and (index + 1) % _LOOK_AGAIN else None
-            if detection is None:
-                detection = self._look(frame, last)
-            last = None if detection is None else detection.landmarks_px
-            found.append(detection)
+        for frame in frames:
+            followed = self._follow(frame, last) if last is not None else None
+            self._since_look += 1
+            if followed is None or self._since_look >= _LOOK_AGAIN:
+                self._since_look = 0
+                followed = _agree(followed, self._look(frame, last))
+            last = last if followed is None else followed.landmarks_px
+            found.append(followed)
         return found
 
     def close(self) -> None:
@@ -79,25 +84,23 @@ class BuiltinLandmarks:
         landmarks, score = self._regress(frame, crop_from_landmarks(last))
         return Detection(landmarks, face_box(landmarks), score) if score >= FACE else None
 
-    def _look(
-        self, frame: UInt8[np.ndarray, "height width 3"], last: Float[np.ndarray, "68 2"] | None
-    ) -> Detection | None:
-        """Search the whole frame; of several faces take the one that was followed, else the largest."""
-        faces = self.find(frame)
-        if last is not None:
-            middle = last.mean(0)
-            faces.sort(key=lambda face: float(np.hypot(*(np.array(face[1:3]) - middle))))
+    def _look(self, frame: UInt8[np.ndarray, "height width 3"], last: np.ndarray | None) -> list[Detection]:
+        """Search the whole frame; first the face nearest to the last one seen, else the largest."""
+        faces = self.find(frame)[:_MAX_FACES]
+        confirmed = [d for _, x, y, side in faces if (d := self._confirm(frame, np.array([x, y]), side)) is not None]
+        if last is None:
+            confirmed.sort(key=lambda d: -float(np.ptp(d.landmarks_px, axis=0).max()))
         else:
-            faces.sort(key=lambda face: -face[3])
-        for _, x, y, side in faces[:3]:
-            landmarks, score = self._regress(frame, _crop_around(np.array([x, y]), side * CROP_SPAN, 0.0))
-            if score < FACE:
-                continue
-            # Once more with the face centred and upright, as the network knows it best.
-            landmarks, score = self._regress(frame, crop_from_landmarks(landmarks))
-            if score >= FACE:
-                return Detection(landmarks, face_box(landmarks), score, len(faces))
-        return None
+            middle = last.mean(0)
+            confirmed.sort(key=lambda d: float(np.linalg.norm(d.landmarks_px.mean(0) - middle)))
+        return confirmed
+
+    def _confirm(
+        self, frame: UInt8[np.ndarray, "height width 3"], middle_px: Float[np.ndarray, " 2"], side_px: float
+    ) -> Detection | None:
+        """Ask the landmark network, then once more with the face centred and upright, as it knows it best."""
+        landmarks, score = self._regress(frame, _crop_around(middle_px, side_px * CROP_SPAN, 0.0))
+        return self._follow(frame, landmarks) if score >= FACE else None
 
     def find(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[tuple[float, float, float, float]]:
         """Faces of a whole frame as (score, centre x, centre y, side of the landmarks' box), frame px, best first."""
@@ -117,7 +120,7 @@ class BuiltinLandmarks:
     def _regress(
         self, frame: UInt8[np.ndarray, "height width 3"], crop_from_frame: Float32[np.ndarray, "2 3"]
     ) -> tuple[Float32[np.ndarray, "68 2"], float]:
-        """Mean of the crop's and the mirrored crop's landmarks, in frame px, and the lower of both confidences."""
+        """Mean of the crop's and the mirrored crop's landmarks, in frame px, and the mean confidence."""
         scale = float(np.linalg.norm(crop_from_frame[:, 0]))
         source, inner = _reduced(frame, scale)
         placed = crop_from_frame if inner is None else compose_affine(crop_from_frame, inner)
@@ -125,12 +128,13 @@ class BuiltinLandmarks:
             source, placed, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
         )
         with torch.inference_mode():
-            points, _, logit = self._networks.landmarks(self._tensor(np.stack([crop, crop[:, ::-1]])))
+            points, spread, logit = self._networks.landmarks(self._tensor(np.stack([crop, crop[:, ::-1]])))
         both = points.cpu().numpy()
         mirrored = both[1][_MIRROR] * [-1, 1] + [CROP_SIZE - 1, 0]
         mean = (both[0] + mirrored) / 2
         landmarks = transform_points(invert_affine(crop_from_frame), mean)
-        return landmarks.astype(np.float32), float(logit.sigmoid().mean())
+        score = 0.0 if float(spread.mean()) > VAGUE else float(logit.sigmoid().mean())
+        return landmarks.astype(np.float32), score
 
     def _tensor(
         self, pictures: UInt8[np.ndarray, "batch height width 3"]
@@ -141,6 +145,24 @@ class BuiltinLandmarks:
     @cached_property
     def _networks(self) -> Networks:
         return load_networks(self._path or asset_path(ASSET), torch.device(self._device))
+
+
+def _agree(followed: Detection | None, seen: list[Detection]) -> Detection | None:
+    """Keep the followed face unless faces are seen and it is none of them; say how many there are."""
+    chosen = followed
+    if seen and (followed is None or not any(_same(followed, other) for other in seen)):
+        chosen = seen[0]
+    return None if chosen is None else replace(chosen, n_faces=max(1, _count(seen)))
+
+
+def _same(a: Detection, b: Detection) -> bool:
+    size = float(np.ptp(a.landmarks_px, axis=0).max())
+    return float(np.linalg.norm(a.landmarks_px.mean(0) - b.landmarks_px.mean(0))) < size / 2
+
+
+def _count(seen: list[Detection]) -> int:
+    """Two peaks of the finder may lead to one face."""
+    return sum(not any(_same(face, other) for other in seen[:index]) for index, face in enumerate(seen))
 
 
 def load_networks(path: Path, device: torch.device) -> Networks:
