@@ -55,6 +55,13 @@ def compose_affine(
     return np.concatenate([linear, c_from_b[:, :-1] @ b_from_a[:, -1:] + c_from_b[:, -1:]], axis=1)
 
 
+def points_along(line: Float[np.ndarray, "corner dim"], count: int) -> Float[np.ndarray, "point dim"]:
+    """Place `count` points evenly along a polygonal line, its ends included."""
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    at = np.linspace(0, length[-1], count)
+    return np.stack([np.interp(at, length, column) for column in line.T], axis=1).astype(line.dtype)
+
+
 # ---- rotations ----------------------------------------------------------------------------------------------------
 
 

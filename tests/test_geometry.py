@@ -124,3 +124,11 @@ def test_overlapping_windows_of_a_sequence_give_it_back(hop):
 def test_uncovered_frames_are_refused():
     with pytest.raises(UsageError, match="uncovered"):
         geometry.overlap_add(np.zeros((1, 5, 2)), [0], 6)
+
+
+def test_points_along_a_line_are_evenly_spaced_and_keep_its_ends():
+    from mead_manip.geometry import points_along
+
+    line = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 1.0]])
+    points = points_along(line, 5)
+    assert np.allclose(points, [[0, 0], [1, 0], [2, 0], [3, 0], [3, 1]])

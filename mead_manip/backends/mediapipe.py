@@ -19,6 +19,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from ..errors import BackendUnavailable
 from ..files import atomic, digest
+from ..geometry import points_along
 from ..media.face_crops import face_box
 from .interfaces import Detection
 
@@ -115,17 +116,17 @@ class MediapipeLandmarks:
 def ibug_from_mesh(mesh: Float[np.ndarray, "point 2"]) -> Float32[np.ndarray, "68 2"]:
     """Read iBUG-68 off MediaPipe's mesh; points of a contour are spaced evenly along it, as iBUG's are."""
     out = np.empty((68, 2), np.float32)
-    out[0:9] = _along(mesh[_JAW_RIGHT], 9)
-    out[8:17] = _along(mesh[_JAW_LEFT], 9)
+    out[0:9] = points_along(mesh[_JAW_RIGHT], 9)
+    out[8:17] = points_along(mesh[_JAW_LEFT], 9)
     for start, brow in ((17, _BROW_RIGHT), (22, _BROW_LEFT)):
-        out[start : start + 5] = _along(np.stack([mesh[list(ends)].mean(0) for ends in brow]), 5)
-    out[27:31] = _along(mesh[_BRIDGE], 4)
+        out[start : start + 5] = points_along(np.stack([mesh[list(ends)].mean(0) for ends in brow]), 5)
+    out[27:31] = points_along(mesh[_BRIDGE], 4)
     out[31:36] = mesh[_NOSE_BASE]
     for start, (upper, lower) in ((36, _EYE_RIGHT), (42, _EYE_LEFT)):
-        out[start : start + 4] = _along(mesh[upper], 4)
-        out[start + 4 : start + 6] = _along(mesh[lower], 4)[1:3]
+        out[start : start + 4] = points_along(mesh[upper], 4)
+        out[start + 4 : start + 6] = points_along(mesh[lower], 4)[1:3]
     out[48:55] = mesh[_UPPER_LIP]
-    out[55:60] = _along(mesh[_LOWER_LIP], 7)[1:6]
+    out[55:60] = points_along(mesh[_LOWER_LIP], 7)[1:6]
     out[60:68] = mesh[_INNER_LIPS]
     return out
 
@@ -158,12 +159,6 @@ def _choose(
         return max(faces, key=lambda face: float(np.ptp(face, axis=0).max()))
     middle = last.mean(0)
     return min(faces, key=lambda face: float(np.linalg.norm(face.mean(0) - middle)))
-
-
-def _along(line: Float[np.ndarray, "corner 2"], count: int) -> Float[np.ndarray, "point 2"]:
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    at = np.linspace(0, length[-1], count)
-    return np.stack([np.interp(at, length, line[:, axis]) for axis in (0, 1)], 1)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from ..errors import InputMissing
+from ..geometry import points_along
 
 TEMPLATE = "landmarks189.json"
 
@@ -36,27 +37,20 @@ def hand_placed(folder: Path) -> dict[str, Float32[np.ndarray, "68 2"]]:
 def ibug_from_template(points: Float[np.ndarray, "189 2"]) -> Float32[np.ndarray, "68 2"]:
     """Choose iBUG-68 from the template: contours are spaced evenly along their length, as iBUG's annotators did."""
     out = np.zeros((68, 2), np.float32)
-    out[0:9] = _along(points[_JAW_RIGHT], 9)
-    out[8:17] = _along(points[_JAW_LEFT], 9)
+    out[0:9] = points_along(points[_JAW_RIGHT], 9)
+    out[8:17] = points_along(points[_JAW_LEFT], 9)
     for start, brow in zip((17, 22), _BROWS, strict=True):
-        out[start : start + 5] = _along(points[brow], 5)
+        out[start : start + 5] = points_along(points[brow], 5)
     bridge = points[[50, 56, 51, 57]].mean(0)
     tip = 0.8 * points[[54, 60]].mean(0) + 0.2 * points[55]
     out[27:31] = bridge + np.linspace(0, 1, 4)[:, None] * (tip - bridge)
     out[31], out[35] = points[[63, 64]].mean(0), points[[68, 69]].mean(0)
     out[32:35] = points[[170, 55, 172]]
     for start, (upper, lower) in zip((36, 42), _EYES, strict=True):
-        out[start : start + 4] = _along(points[upper], 4)
-        out[start + 4 : start + 6] = _along(points[lower], 4)[1:3]
+        out[start : start + 4] = points_along(points[upper], 4)
+        out[start + 4 : start + 6] = points_along(points[lower], 4)[1:3]
     out[48:60] = points[_OUTER_LIPS]
     out[60] = 0.7 * points[87] + 0.3 * points[94]
     out[64] = 0.7 * points[93] + 0.3 * points[98]
     out[61:64], out[65:68] = points[[95, 96, 97]], points[[102, 101, 100]]
     return out
-
-
-def _along(line: Float[np.ndarray, "corner 2"], count: int) -> Float[np.ndarray, "point 2"]:
-    """Place `count` points evenly along a polygonal line, ends included."""
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    at = np.linspace(0, length[-1], count)
-    return np.stack([np.interp(at, length, line[:, axis]) for axis in (0, 1)], axis=1)
