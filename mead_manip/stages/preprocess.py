@@ -44,7 +44,11 @@ def run(
 ) -> Summary:
     """Find and follow the face of every clip below `config.path`."""
     digests = _Digests(workspace)
-    clips = find_clips(config, digests)
+    try:
+        clips = find_clips(config, digests, progress)
+    finally:
+        if not dry_run:
+            digests.keep()  # a large tree takes minutes to read: what was read before Ctrl-C stays known
     work = _Work(config, common, len(clips))
     try:
         summary = run_clips(
@@ -61,14 +65,11 @@ def run(
         )
     finally:
         work.detector.close()  # some cannot be closed any more once the interpreter goes down
-    if not dry_run:
-        if summary.clips:
-            digests.keep()
-        _say_what_was_seen(workspace, summary, progress)
+    _say_what_was_seen(workspace, summary, progress)
     return summary
 
 
-def find_clips(config: PreprocessConfig, digests: "_Digests") -> dict[str, Clip]:
+def find_clips(config: PreprocessConfig, digests: "_Digests", progress: Progress) -> dict[str, Clip]:
     """Give the clips below `config.path` under their ids: labels for MEAD, name and content for any other video."""
     path = Path(config.path)
     if not config.path or not path.exists():
@@ -86,7 +87,8 @@ def find_clips(config: PreprocessConfig, digests: "_Digests") -> dict[str, Clip]
             f"none of the {len(videos)} clips in {path} is wanted",
             remedy="loosen --actors, --views, --emotions or --levels",
         )
-    clips = [Clip(video, labels[video], digests.of(video)) for video in chosen]
+    read = progress.clips(chosen, len(chosen), "reading")
+    clips = [Clip(video, labels[video], digests.of(video)) for video in read]
     return _named(clips)
 
 
@@ -148,6 +150,7 @@ class _Digests:
     def __init__(self, workspace: Workspace) -> None:
         self.path = workspace.folder(STAGE) / _DIGESTS
         self.known: dict[str, list[int | str]] = {}
+        self.changed = False
         if self.path.is_file():
             try:
                 self.known = dict(json.loads(self.path.read_text()))
@@ -161,10 +164,13 @@ class _Digests:
         known = self.known.get(name, [])
         if known[:2] != stamp:
             self.known[name] = [*stamp, files.digest(video)]
+            self.changed = True
         return str(self.known[name][2])
 
     def keep(self) -> None:
         """Write what is known beside the tracks."""
+        if not self.changed:
+            return
         with files.atomic(self.path) as temporary:
             temporary.write_text(json.dumps(self.known, indent=0, sort_keys=True))
 
