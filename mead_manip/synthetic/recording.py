@@ -100,7 +100,7 @@ class Studio:
             sound=(heard, speech.SAMPLE_RATE),
             crf=17,
             preset="veryfast",
-            threads=1,  # drawing is what takes time, and one thread makes the same bytes again
+            threads=1,  # drawing is what takes time
             comment=comment,
         ) as writer:
             for picture in self.draw(take):
