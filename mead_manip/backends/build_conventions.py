@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--model", default=None, help="the detector's weights")
     parser.add_argument("--out", type=Path, default=ASSETS / "landmark_conventions.h5")
     arguments = parser.parse_args()
+    torch.set_num_threads(1)  # as the stage does: the matrices are small
     detector = registry.load("landmarks", arguments.detector, model=arguments.model)
     faces = detect(detector, sorted(arguments.photographs.glob("*neutral*")))
     detector.close()

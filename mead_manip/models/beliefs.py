@@ -77,7 +77,7 @@ def priors_for(
     n_identity = len(prior.identity_moment)
     free = [UNIT] * len(prior.coef_names) + [*JAW, EYELID, EYELID]
     symmetry = _symmetry(prior.coef_names)
-    per_frame = fps / REFERENCE_FPS / smoothing
+    per_frame = fps / REFERENCE_FPS * smoothing
     acted = HASTE * prior.fps / REFERENCE_FPS
     speed, bend = acted * torch.from_numpy(prior.speed).double(), acted**2 * torch.from_numpy(prior.bend).double()
     camera = torch.tensor([TURN, TURN, TURN, LOG_SCALE, SHIFT, SHIFT], dtype=torch.float64).T

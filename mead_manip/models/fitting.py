@@ -86,8 +86,6 @@ class Effort:
     who_frames: int = 24
     who_steps: int = 7
     how_steps: int = 6
-    chain_steps: int = 60
-    chain_tolerance: float = 1e-3
 
 
 def fit_clip(head: PointHead, seen: Observation, priors: Priors, trust: Trust, effort: Effort) -> Fit:
@@ -145,9 +143,7 @@ def follow(
             parts.append(_normal(rows, frames[index], person.mean, priors))
         blocks, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
         gradient = gradient - smoothness.energy_gradient(frames)
-        frames = frames + solve_chain(
-            blocks, gradient, smoothness, steps=effort.chain_steps, tolerance=effort.chain_tolerance
-        )
+        frames = frames + solve_chain(blocks, gradient, smoothness)
     n_face = len(priors.sparsity)
     return torch.cat([frames[:, :n_face].clamp(priors.lower, priors.upper), frames[:, n_face:]], dim=1)
 
@@ -211,7 +207,7 @@ def _rows(
 
 def _by_shared(head: PointHead, by_point: Tensor, chosen: Tensor) -> Tensor:
     """Derivatives of landmarks by identity and detector offsets."""
-    by_identity = by_point @ head.identity.permute(1, 2, 0)[chosen]
+    by_identity = by_point @ head.identity[chosen]
     by_offset = by_point.new_zeros(*by_point.shape[:3], 68, 2)
     landmark = torch.arange(68)
     by_offset[:, landmark, :, landmark] = by_point[..., :2].transpose(0, 1)

@@ -23,11 +23,11 @@ class PointHead:
     """The linear basis of a head at the points that a landmark may be; head space, dm."""
 
     template: Float[Tensor, "point 3"]
-    identity: Float[Tensor, "identity point 3"]
-    expression: Float[Tensor, "coef point 3"]
-    eyelid_close: Float[Tensor, "eye=2 point 3"]  # left, right
-    eyelid_arc: Float[Tensor, "eye=2 point 3"]  # what a half closed lid needs beyond half the way
-    eyelid_seal: Float[Tensor, "eye=2 identity point 3"]  # change of `eyelid_close` with identity
+    identity: Float[Tensor, "point 3 identity"]
+    expression: Float[Tensor, "point 3 coef"]
+    eyelid_close: Float[Tensor, "point 3 eye=2"]  # left, right
+    eyelid_arc: Float[Tensor, "point 3 eye=2"]  # what a half closed lid needs beyond half the way
+    eyelid_seal: Float[Tensor, "point 3 eye=2 identity"]  # change of `eyelid_close` with identity
     eyelid_fade: Float[Tensor, "eye=2 coef"]  # share of a unit that is gone when this eye is closed
     jaw_weight: Float[Tensor, " point"]
     jaw_joint: Float[Tensor, " 3"]
@@ -37,7 +37,7 @@ class PointHead:
     @property
     def n_expression(self) -> int:
         """How many expression coefficients there are."""
-        return self.expression.shape[0]
+        return self.expression.shape[-1]
 
     @property
     def n_frame(self) -> int:
@@ -47,8 +47,8 @@ class PointHead:
     def shaped(self, identity: Float[Tensor, " identity"]) -> "Shape":
         """Return this person's neutral face."""
         return Shape(
-            self.template + torch.einsum("i,ipc->pc", identity, self.identity),
-            self.eyelid_close + torch.einsum("i,eipc->epc", identity, self.eyelid_seal),
+            self.template + self.identity @ identity,
+            self.eyelid_close + self.eyelid_seal @ identity,
         )
 
 
@@ -57,7 +57,7 @@ class Shape:
     """The neutral face of one person; head space, dm."""
 
     points: Float[Tensor, "point 3"]
-    eyelid_close: Float[Tensor, "eye=2 point 3"]
+    eyelid_close: Float[Tensor, "point 3 eye=2"]
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def point_head(model: HeadModel) -> PointHead:
 
     return PointHead(
         template=small.template,
-        identity=small.identity_basis,
-        expression=small.expression_basis,
-        eyelid_close=spread(small.eyelid_close),
-        eyelid_arc=spread(small.eyelid_arc),
-        eyelid_seal=spread(small.eyelid_seal),
+        identity=small.identity_basis.permute(1, 2, 0).contiguous(),
+        expression=small.expression_basis.permute(1, 2, 0).contiguous(),
+        eyelid_close=spread(small.eyelid_close).permute(1, 2, 0).contiguous(),
+        eyelid_arc=spread(small.eyelid_arc).permute(1, 2, 0).contiguous(),
+        eyelid_seal=spread(small.eyelid_seal).permute(2, 3, 0, 1).contiguous(),
         eyelid_fade=small.lid_fade,
         jaw_weight=small.jaw_weight,
         jaw_joint=small.joints[0],
@@ -141,12 +141,12 @@ def linearise(
     scale, shift = frames[:, k + 8, None, None].exp(), frames[:, None, k + 9 : k + 11]
 
     # Units add up; those that hold an eye open fade as it closes; lids follow an arc: c close + 4 c (1 - c) arc.
-    units = head.expression.permute(1, 2, 0)[chosen]  # frame 68 3 coef
+    units = head.expression[chosen]  # frame 68 3 coef
     fade = 1 - closure.clamp(0, 1) @ head.eyelid_fade
     faded = (
         -weights[:, None] * head.eyelid_fade * ((closure > 0) & (closure < 1))[..., None]
     )  # frame eye coef, by closure
-    close, arc = shape.eyelid_close.permute(1, 2, 0)[chosen], head.eyelid_arc.permute(1, 2, 0)[chosen]
+    close, arc = shape.eyelid_close[chosen], head.eyelid_arc[chosen]
     closed = closure[:, None, None]
     moved = (units @ (weights * fade)[:, None, :, None])[..., 0] + (
         closed * close + 4 * closed * (1 - closed) * arc

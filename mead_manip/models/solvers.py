@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+WINDOW, OVERLAP = 512, 32  # frames solved at once; bounds the memory of long clips
+
 
 @dataclass(frozen=True)
 class Smoothness:
@@ -30,51 +32,43 @@ class Smoothness:
             result[:-2] += pull
         return result
 
-    def diagonal(self, n_frames: int) -> Float[Tensor, "frame parameter"]:
-        """Return the diagonal of the chain's precision matrix."""
-        result = torch.zeros(n_frames, len(self.first), dtype=self.first.dtype)
+    def bands(self, n_frames: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Give the precision matrix by rows of frames: of a frame with itself, the next, and the one after that."""
+        own, near, far = torch.zeros(3, n_frames, len(self.first), dtype=self.first.dtype)
         if n_frames > 1:
-            result[1:] += self.tied[:, None] * self.first
-            result[:-1] += self.tied[:, None] * self.first
+            pull = self.tied[:, None] * self.first
+            own[1:] += pull
+            own[:-1] += pull
+            near[:-1] -= pull
         if n_frames > 2:
             bend = (self.tied[1:] * self.tied[:-1])[:, None] * self.second
-            result[2:] += bend
-            result[1:-1] += 4 * bend
-            result[:-2] += bend
-        return result
+            for step, weight in enumerate((1, 4, 1)):
+                own[step : n_frames - 2 + step] += weight * bend
+            near[: n_frames - 2] -= 2 * bend
+            near[1 : n_frames - 1] -= 2 * bend
+            far[: n_frames - 2] += bend
+        return own, near, far
 
 
 def solve_chain(
     blocks: Float[Tensor, "frame parameter parameter"],
     gradient: Float[Tensor, "frame parameter"],
     smoothness: Smoothness,
-    *,
-    steps: int,
-    tolerance: float,
 ) -> Float[Tensor, "frame parameter"]:
-    """Solve (blocks + smoothness) x = gradient by conjugate gradients, each frame's block inverted exactly."""
-    inverses = _inverse(blocks + torch.diag_embed(smoothness.diagonal(len(blocks))))
+    """Solve (blocks + smoothness) x = gradient exactly, frame after frame.
 
-    def precondition(vector: Tensor) -> Tensor:
-        return (inverses @ vector[..., None])[..., 0]
-
-    solution = torch.zeros_like(gradient)
-    residual = gradient.clone()
-    direction = precondition(residual)
-    energy = first_energy = (residual * direction).sum()
-    search = direction
-    for _ in range(steps):
-        if energy <= tolerance**2 * first_energy:
-            break
-        image = (blocks @ search[..., None])[..., 0] + smoothness.energy_gradient(search)
-        length = energy / (search * image).sum()
-        solution = solution + length * search
-        residual = residual - length * image
-        direction = precondition(residual)
-        next_energy = (residual * direction).sum()
-        search = direction + (next_energy / energy) * search
-        energy = next_energy
-    return solution
+    Long chains are solved in overlapping windows; a caller that iterates is pulled together at the seams.
+    """
+    n_frames = len(gradient)
+    own, near, far = smoothness.bands(n_frames)
+    blocks = blocks + torch.diag_embed(own)
+    result = torch.zeros_like(gradient)
+    for start in range(0, n_frames, WINDOW):
+        stop = min(start + WINDOW, n_frames)
+        reach = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, n_frames))
+        solved = _solve_pairs(blocks[reach], near[reach], far[reach], gradient[reach])
+        result[start:stop] = solved[start - reach.start : stop - reach.start]
+    return result
 
 
 def solve_arrow(
@@ -94,3 +88,41 @@ def solve_arrow(
 def _inverse(blocks: Float[Tensor, "frame parameter parameter"]) -> Float[Tensor, "frame parameter parameter"]:
     """Invert positive definite blocks; many right-hand sides follow, and products are faster than substitutions."""
     return torch.cholesky_inverse(torch.linalg.cholesky(blocks))
+
+
+def _solve_pairs(blocks: Tensor, near: Tensor, far: Tensor, gradient: Tensor) -> Tensor:
+    """Cholesky over pairs of frames, which only touch their neighbours: block tridiagonal.
+
+    One thread does this fastest: the matrices are small, and each waits for the one before.
+    """
+    n_frames, size = gradient.shape
+    if n_frames % 2:
+        eye = torch.eye(size, dtype=gradient.dtype)
+        zero = gradient.new_zeros(1, size)
+        blocks = torch.cat([blocks, eye[None]])
+        near, far, gradient = torch.cat([near, zero]), torch.cat([far, zero]), torch.cat([gradient, zero])
+        near[n_frames - 1] = far[max(n_frames - 2, 0)] = 0  # the frame that fills the last pair touches nothing
+    links = torch.diag_embed(torch.stack([near, far], dim=1))  # frame (next, after next) parameter parameter
+    even, odd = links[0::2], links[1::2]
+    own = torch.cat([torch.cat([blocks[0::2], even[:, 0]], dim=2), torch.cat([even[:, 0], blocks[1::2]], dim=2)], dim=1)
+    # Rows of a pair, columns of the next one.
+    ahead = torch.cat(
+        [torch.cat([even[:, 1], torch.zeros_like(even[:, 1])], dim=2), torch.cat([odd[:, 0], odd[:, 1]], dim=2)], dim=1
+    )
+    right = gradient.reshape(len(own), 2 * size, 1)
+    factors: list[Tensor] = []
+    carried: list[Tensor] = []
+    halfway: list[Tensor] = []
+    for pair in range(len(own)):
+        block, side = own[pair], right[pair]
+        if pair:
+            block, side = block - carried[-1].T @ carried[-1], side - carried[-1].T @ halfway[-1]
+        factors.append(torch.linalg.cholesky(block))
+        both = torch.linalg.solve_triangular(factors[-1], torch.cat([ahead[pair], side], dim=1), upper=False)
+        carried.append(both[:, :-1])
+        halfway.append(both[:, -1:])
+    solution = [torch.linalg.solve_triangular(factors[-1].T, halfway[-1], upper=True)]
+    for pair in range(len(own) - 2, -1, -1):
+        side = halfway[pair] - carried[pair] @ solution[-1]
+        solution.append(torch.linalg.solve_triangular(factors[pair].T, side, upper=True))
+    return torch.stack(solution[::-1]).reshape(-1, size)[:n_frames]

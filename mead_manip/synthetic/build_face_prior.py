@@ -52,7 +52,7 @@ def build(n_actors: int, n_frames: int, seed: int) -> FacePrior:
             for level, strength in LEVEL_STRENGTH.items():
                 acted = {} if emotion == "neutral" else {emotion: strength}
                 take = functools.partial(generator, seed, actor, emotion, level)
-                takes.append(_face(perform(coef_names, style, acted, n_frames, FPS, take)))
+                takes.append(face_of(perform(coef_names, style, acted, n_frames, FPS, take)))
     faces = np.stack(takes)
     mean = faces.mean(axis=1)
     about_mean = faces - mean[:, None]
@@ -74,7 +74,7 @@ def _people(head: HeadAsset) -> Float32[np.ndarray, "identity identity"]:
     return (means.T @ means / len(means) + factor @ factor.T).astype(np.float32)
 
 
-def _face(take: Performance) -> Float32[np.ndarray, "frame face"]:
+def face_of(take: Performance) -> Float32[np.ndarray, "frame face"]:
     """Expression, jaw and eyelids; lids follow the eye as they do on the head."""
     pitch = take.gaze[:, 1:]
     follow = LID_FOLLOWS_DOWN * np.maximum(-pitch, 0) - LID_FOLLOWS_UP * np.maximum(pitch, 0)

@@ -33,11 +33,11 @@ def toy_arrays(n_identity: int, n_expression: int, n_candidates: int) -> dict[st
 
     return {
         "template": points,
-        "identity": bumps(n_identity, 0.03),
-        "expression": bumps(n_expression, 0.05),
-        "eyelid_close": bumps(2, 0.05),
-        "eyelid_arc": bumps(2, 0.01),
-        "eyelid_seal": bumps(2 * n_identity, 0.01).unflatten(0, (2, n_identity)),
+        "identity": bumps(n_identity, 0.03).permute(1, 2, 0),
+        "expression": bumps(n_expression, 0.05).permute(1, 2, 0),
+        "eyelid_close": bumps(2, 0.05).permute(1, 2, 0),
+        "eyelid_arc": bumps(2, 0.01).permute(1, 2, 0),
+        "eyelid_seal": bumps(2 * n_identity, 0.01).unflatten(0, (2, n_identity)).permute(2, 3, 0, 1),
         "eyelid_fade": torch.eye(2, n_expression, dtype=torch.float64),
         "jaw_weight": 0.8 * (points[:, 1] < -0.2).to(points.dtype),
         "jaw_joint": torch.tensor([0, -0.1, 0], dtype=torch.float64),

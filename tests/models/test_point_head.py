@@ -12,7 +12,7 @@ def head(toy_head):
 
 
 def neutral(head):
-    return head.shaped(torch.zeros(head.identity.shape[0], dtype=torch.float64))
+    return head.shaped(torch.zeros(head.identity.shape[-1], dtype=torch.float64))
 
 
 def frames_of(head, n_frames: int, size: float = 0.2) -> torch.Tensor:
@@ -93,7 +93,7 @@ def test_cut_down_head_projects_like_the_whole_one():
     found = linearise(head, shape, frames, select(head, shape.points, pose_of(head, frames))).points
 
     k = head.n_expression
-    expression, jaw, lids, turn = frames[:, :k], frames[:, k : k + 3], frames[:, k + 3 : k + 5], frames[:, k + 5 : k + 8]
+    expression, jaw, lids, turn, _ = frames.split([k, 3, 2, 3, 3], dim=1)
     parts = [part.float() for part in (identity, expression, jaw, lids)]
     vertices = whole(*parts, head_pose=turn.float())
     camera = torch.cat([frames[:, k + 8 : k + 9].exp(), frames[:, k + 9 :] * torch.tensor([1.0, -1.0])], dim=1).float()

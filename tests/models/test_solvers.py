@@ -38,8 +38,20 @@ def test_chain_equals_the_dense_solution(n_frames, generator):
         if n_frames > order:
             dense += torch.kron(difference_matrix(n_frames, order, tied), torch.diag(precision))
     expected = torch.linalg.solve(dense, right.flatten()).unflatten(0, (n_frames, size))
-    found = solve_chain(frame_blocks, right, Smoothness(first, second, tied), steps=200, tolerance=1e-12)
+    found = solve_chain(frame_blocks, right, Smoothness(first, second, tied))
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_windows_of_a_long_chain_meet(generator, monkeypatch):
+    from mead_manip.models import solvers
+
+    frame_blocks = blocks(60, 3, generator)
+    right = torch.randn(60, 3, generator=generator, dtype=torch.float64)
+    ones = torch.ones(3, dtype=torch.float64)
+    smoothness = solvers.Smoothness(ones, ones, torch.ones(59, dtype=torch.float64))
+    whole = solvers.solve_chain(frame_blocks, right, smoothness)
+    monkeypatch.setattr(solvers, "WINDOW", 16)
+    torch.testing.assert_close(solvers.solve_chain(frame_blocks, right, smoothness), whole, atol=1e-6, rtol=1e-6)
 
 
 def test_a_cut_lets_frames_differ():
