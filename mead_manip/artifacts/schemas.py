@@ -270,7 +270,7 @@ class SyntheticTruth(Artifact):
     jaw_pose: Float32[np.ndarray, "frame 3"]  # axis-angle about the jaw joint; component 0 > 0 opens
     eyelids: Float32[np.ndarray, "frame 2"]  # left, right: 0 open .. 1 closed
     gaze: Float32[np.ndarray, "frame 2"]  # yaw, pitch
-    head_pose: Float32[np.ndarray, "frame 3"]  # axis-angle about the head's origin
+    head_pose: Float32[np.ndarray, "frame 3"]  # axis-angle about the head's origin; bust: mead.body_pose_of
     camera: Float32[np.ndarray, "frame 3"]  # scale px/dm, tx px, ty px
     strength: Float32[np.ndarray, " frame"]  # of what is acted at this moment, 0..1
     lip_closure: Float32[np.ndarray, " frame"]  # how much speech wants the lips shut, 0..1

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from mead_manip.artifacts.schemas import HeadAsset
 from mead_manip.models.face_model import sample_identity
-from mead_manip.synthetic.looks import Look, random_look
+from mead_manip.synthetic.looks import LONG_HAIR, Look, random_look
 from mead_manip.synthetic.performance import ActorStyle, actor_style
 
 # MEAD's own names, men and women in turn.
@@ -20,7 +20,7 @@ _RACES = ("caucasian", "african", "asian")
 _AGES = ("young", "middleage", "old")
 _AGE_ODDS = (0.55, 0.35, 0.1)
 # Head and shoulders: how many pixels of a frame's side one decimetre takes, and where the head's origin lies.
-_SCALE, _ORIGIN_Y = 0.29, 0.46
+_SCALE, _ORIGIN_Y = 0.285, 0.485
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,13 @@ def make_actor(asset: HeadAsset, coef_names: Sequence[str], seed: int, name: str
     return Actor(
         name=name,
         identity=sample_identity(asset, rng, asset.anchor_names.index(anchor)),
-        look=random_look(generator(seed, "look", name), studio=True, skin=f"skin_{anchor}"),
+        look=_look(seed, name, f"skin_{anchor}"),
         style=actor_style(coef_names, generator(seed, "style", name), male=name[0] == "M"),
         framing=np.array([_SCALE * scale, 0.5 + sideways, _ORIGIN_Y], np.float32),
     )
+
+
+def _look(seed: int, name: str, skin: str) -> Look:
+    """Draw a studio look; most women of MEAD have long hair, so it is tried twice."""
+    looks = [random_look(generator(seed, "look", name, attempt), studio=True, skin=skin) for attempt in (0, 1)]
+    return looks[1] if name[0] == "W" and looks[0].hair not in LONG_HAIR else looks[0]

@@ -17,7 +17,8 @@ from mead_manip.artifacts.schemas import FacePrior, HeadAsset
 from mead_manip.emotions import EMOTIONS
 from mead_manip.models.face_model import LID_FOLLOWS_DOWN, LID_FOLLOWS_UP, load_head
 from mead_manip.synthetic.actors import generator
-from mead_manip.synthetic.performance import LEVEL_STRENGTH, Performance, actor_style, perform
+from mead_manip.synthetic.performance import Performance, actor_style, perform
+from mead_manip.synthetic.prototypes import LEVEL_STRENGTH
 
 BUILDER_VERSION = 1
 FPS = 30.0

@@ -4,7 +4,7 @@ A clip depends on nothing but (seed, actor, emotion, level, take), its length, a
 a data set is the same as in the whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -14,9 +14,11 @@ import torch
 from jaxtyping import Float32
 
 from mead_manip.emotions import EMOTIONS
+from mead_manip.geometry import smooth
 from mead_manip.models.face_model import HeadModel, project
 from mead_manip.synthetic.actors import ACTOR_NAMES, Actor, generator
-from mead_manip.synthetic.performance import LEVEL_STRENGTH, Performance, perform
+from mead_manip.synthetic.performance import Performance, perform
+from mead_manip.synthetic.prototypes import LEVEL_STRENGTH
 
 FPS = Fraction(30)
 VIEW = "front"
@@ -26,6 +28,7 @@ ACTED = tuple(emotion for emotion in EMOTIONS if emotion != "neutral")
 # Steps of the Kronecker sequence along actor, emotion, level and take: the most even of 600 random ones over
 # trees of 2 to 8 actors and 2 to 4 takes.
 _STEPS = np.array([0.41802900, 0.39246782, 0.13530924, 0.11321989])
+_BODY_FOLLOWS, _BODY_LAG = 0.35, 0.25  # share of the head's turn; seconds
 _CHUNK = 64  # frames that go through the head at once
 
 
@@ -108,21 +111,30 @@ def make_take(spec: ClipSpec, actor: Actor, coef_names: Sequence[str], seed: int
 
 
 @torch.no_grad()
-def vertices_of(model: HeadModel, actor: Actor, performance: Performance) -> Float32[np.ndarray, "frame vertex xyz=3"]:
-    """Pose the head in every frame."""
+def vertices_of(
+    model: HeadModel, actor: Actor, performance: Performance, frames: Sequence[int]
+) -> Iterator[Float32[np.ndarray, "vertex xyz=3"]]:
+    """Pose the head in each of `frames`, some at a time."""
     identity = torch.from_numpy(actor.identity)[None]
-    motion = [
-        torch.from_numpy(getattr(performance, name))
-        for name in ("expression", "jaw_pose", "eyelids", "gaze", "head_pose")
-    ]
-    pieces = [model(identity, *(part[start : start + _CHUNK] for part in motion)) for start in _starts(performance)]
-    return torch.cat(pieces).numpy()
+    names = ("expression", "jaw_pose", "eyelids", "gaze", "head_pose")
+    bodies = body_pose_of(performance.head_pose)
+    for start in range(0, len(frames), _CHUNK):
+        chosen = np.asarray(frames[start : start + _CHUNK])
+        motion = [torch.from_numpy(getattr(performance, name)[chosen]) for name in names]
+        yield from model(identity, *motion, torch.from_numpy(bodies[chosen])).numpy()
+
+
+def body_pose_of(head_pose: Float32[np.ndarray, "frame axis_angle=3"]) -> Float32[np.ndarray, "frame axis_angle=3"]:
+    """Let the shoulders follow the head a little, and late."""
+    return (_BODY_FOLLOWS * smooth(head_pose, _BODY_LAG * float(FPS))).astype(np.float32)
 
 
 @torch.no_grad()
-def landmarks_of(model: HeadModel, vertices: np.ndarray, take: Take) -> Float32[np.ndarray, "frame 68 xy=2"]:
+def landmarks_of(model: HeadModel, actor: Actor, take: Take) -> Float32[np.ndarray, "frame 68 xy=2"]:
     """Project the 68 landmarks to pixels of the frame."""
-    points = model.landmarks(torch.from_numpy(vertices), torch.from_numpy(take.performance.head_pose))
+    performance = take.performance
+    vertices = np.stack(list(vertices_of(model, actor, performance, range(len(performance.expression)))))
+    points = model.landmarks(torch.from_numpy(vertices), torch.from_numpy(performance.head_pose))
     return project(points, torch.from_numpy(take.camera)).numpy().astype(np.float32)
 
 
@@ -134,10 +146,6 @@ def neutral_vertices(model: HeadModel, actor: Actor) -> Float32[np.ndarray, "ver
 
 
 # ---- below -------------------------------------------------------------------------------------------------------
-
-
-def _starts(performance: Performance) -> range:
-    return range(0, len(performance.expression), _CHUNK)
 
 
 def _acted(spec: ClipSpec, rng: np.random.Generator) -> dict[str, float]:

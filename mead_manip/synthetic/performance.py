@@ -1,7 +1,6 @@
 """Speaking performances of an emotion: expression, jaw, eyes and head of a clip, frame by frame.
 
-The prototypes follow the EMFACS tables of Ekman & Friesen as our reading of them (shared by MEAD's coaching sheets);
-every actor has a manner of their own, and no two takes are alike.
+Every actor has a manner of their own, and no two takes are alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,99 +10,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from mead_manip.geometry import smooth
+from mead_manip.synthetic.prototypes import PARTS_LIPS, PRESSES_LIPS, PROTOTYPES, Prototype, family, side
 from mead_manip.synthetic.speech import OPEN_JAW, Speech, speak
 
-LEVEL_STRENGTH = {1: 0.35, 2: 0.7, 3: 1.0}
 JAW_LIMIT = 0.36  # radians
 UNIT_LIMIT = 1.3
 # "for whom": makes a generator that depends on this purpose alone, so that no part disturbs another.
 Generators = Callable[[str], np.random.Generator]
-
-
-@dataclass(frozen=True)
-class Prototype:
-    """An emotion at full strength, in units of the head (bilateral ones without _L and _R; "jaw" in radians).
-
-    A take lies between `closed` and `open`, two ways of doing it with the mouth.
-    """
-
-    both: Mapping[str, float]
-    closed: Mapping[str, float]
-    open: Mapping[str, float]
-    tempo: float = 1.0
-    openness: float = 1.0  # of the speaking jaw
-    motion: float = 1.0  # of the head
-    pitch: float = 0.0  # radians, > 0 bows the head
-    roll: float = 0.0
-    gaze: float = 0.0  # radians, < 0 looks down
-    blinks: float = 1.0
-    lids: float = 0.0  # closure at rest
-
-
-PROTOTYPES = {
-    "neutral": Prototype({}, {}, {}),
-    "happy": Prototype({"AU6": 0.95, "AU12": 0.95}, {"AU25": 0.1}, {"grin": 0.4, "AU25": 0.4, "jaw": 0.03}, motion=1.2),
-    "sad": Prototype(
-        {"AU1": 1.0, "AU4": 0.35, "AU15": 0.9, "AU7": 0.15},
-        {"AU17": 0.45, "AU24": 0.1},
-        {"AU17": 0.3, "AU16": 0.15},
-        tempo=0.85,
-        openness=0.75,
-        motion=0.7,
-        pitch=0.09,
-        gaze=-0.07,
-        lids=0.16,
-    ),
-    "surprised": Prototype(
-        {"AU1": 1.0, "AU2": 1.0, "AU5": 0.8},
-        {"jaw": 0.1, "AU25": 0.2},
-        {"jaw": 0.2, "AU25": 0.3, "AU18": 0.15},
-        pitch=-0.05,
-        blinks=0.5,
-    ),
-    "fear": Prototype(
-        {"AU1": 1.05, "AU2": 0.55, "AU4": 0.45, "AU5": 1.0, "AU20": 0.9, "AU21": 0.6},
-        {"AU25": 0.25},
-        {"AU25": 0.55, "AU16": 0.3, "jaw": 0.06},
-        tempo=1.15,
-        motion=1.3,
-        pitch=-0.03,
-        blinks=0.6,
-    ),
-    "disgusted": Prototype(
-        {"AU9": 1.0, "AU10": 0.85, "AU4": 0.3, "AU7": 0.5, "AU6": 0.3, "AU15": 0.25},
-        {"AU15": 0.25, "AU17": 0.5},
-        {"AU16": 0.3, "AU25": 0.3, "AU10": 0.2, "tongue_out": 0.15},
-        pitch=-0.04,
-        roll=0.05,
-        tempo=0.95,
-    ),
-    "angry": Prototype(
-        {"AU4": 1.15, "AU7": 0.55, "AU5": 0.35, "AU38": 0.8},
-        {"AU23": 0.8, "AU24": 0.6, "AU17": 0.4},
-        {"AU23": 0.6, "AU10": 0.12, "AU16": 0.5, "AU25": 0.4, "AU22": 0.2},
-        openness=1.2,
-        motion=1.4,
-        pitch=0.06,
-        blinks=0.6,
-    ),
-    "contempt": Prototype(
-        {"AU12_R": 0.55, "AU14_R": 0.9, "AU7": 0.2, "AU2_L": 0.25},
-        {"AU24": 0.25, "AU17": 0.2},
-        {"AU10_R": 0.4},
-        motion=0.8,
-        pitch=-0.06,
-        roll=-0.06,
-    ),
-}
-BILATERAL = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "AU14", "AU15", "AU16", "AU20", "grin")
-# How much of an emotion's unit goes while the lips must be shut: what would part them goes altogether.
-_PARTS_LIPS = {
-    "AU25": 1.0, "AU10": 0.9, "AU16": 1.0, "AU12": 0.3, "grin": 1.0, "AU20": 0.5, "AU22": 1.0, "AU9": 0.4, "AU18": 0.3,
-    "AU15": 0.2, "AU14": 0.2, "tongue_out": 1.0, "AU17": 0.6, "AU24": 0.5,
-}  # fmt: skip
-# And while the mouth is open: lips that press cannot be apart.
-_PRESSES_LIPS = {"AU24": 1.0, "AU23": 0.35, "AU17": 0.5}
 
 
 @dataclass(frozen=True)
@@ -135,14 +48,14 @@ class Performance:
 
 def actor_style(coef_names: Sequence[str], rng: np.random.Generator, male: bool) -> ActorStyle:
     """Draw a person's manner of acting."""
-    families = [_family(name) for name in coef_names]
+    families = [family(name) for name in coef_names]
     lopsided = {family: rng.normal(0, 0.07) for family in dict.fromkeys(families)}
     gains = {}
     for emotion in PROTOTYPES:
         factor = {family: rng.lognormal(0, 0.2) for family in dict.fromkeys(families)}
         gains[emotion] = np.array(
             [
-                factor[family] * (1 + _side(name) * lopsided[family])
+                factor[family] * (1 + side(name) * lopsided[family])
                 for name, family in zip(coef_names, families, strict=True)
             ],
             np.float32,
@@ -215,7 +128,7 @@ def _emotion_targets(
     """Coefficients and jaw of the plateau: prototype x actor x take."""
     total, jaw = np.zeros(len(coef_names)), 0.0
     openness = float(np.clip(rng.normal(style.openness_bias, 0.25), 0, 1))
-    take = {family: rng.lognormal(0, 0.12) for family in dict.fromkeys(map(_family, coef_names))}
+    take = {family: rng.lognormal(0, 0.12) for family in dict.fromkeys(map(family, coef_names))}
     for emotion, strength in acted.items():
         prototype = PROTOTYPES[emotion]
         units = dict(prototype.both)
@@ -224,8 +137,8 @@ def _emotion_targets(
                 units[unit] = units.get(unit, 0.0) + share * value
         jaw += strength * units.pop("jaw", 0.0)
         for index, name in enumerate(coef_names):
-            value = units.get(name, 0.0) + units.get(_family(name), 0.0) * (_family(name) != name)
-            total[index] += strength * value * style.gains[emotion][index] * take[_family(name)]
+            value = units.get(name, 0.0) + units.get(family(name), 0.0) * (family(name) != name)
+            total[index] += strength * value * style.gains[emotion][index] * take[family(name)]
     return style.expressivity * total, style.expressivity * jaw
 
 
@@ -236,8 +149,8 @@ def _combine(
     opened = np.clip(speech.jaw / 0.1, 0, 1)
     factor = np.ones_like(emotion)
     for index, name in enumerate(coef_names):
-        factor[:, index] -= _PARTS_LIPS.get(_family(name), 0.0) * speech.closure
-        factor[:, index] -= _PRESSES_LIPS.get(_family(name), 0.0) * opened
+        factor[:, index] -= PARTS_LIPS.get(family(name), 0.0) * speech.closure
+        factor[:, index] -= PRESSES_LIPS.get(family(name), 0.0) * opened
     # A jaw that hangs already has less far to go for a vowel.
     jaw = speech.jaw + emotion_jaw * (1 - speech.closure) * (1 - 0.5 * np.clip(speech.jaw / OPEN_JAW, 0, 1))
     return speech.expression + emotion * np.clip(factor, 0, 1), jaw
@@ -264,7 +177,7 @@ def _mannerisms(coef_names: Sequence[str], speech: Speech, fps: float, rng: np.r
     restless = smooth(rng.normal(0, 1, (n_frames, len(coef_names))), 0.25 * fps) * 0.12
     stress = _beats(speech, fps, rng, chance=0.3)
     raised = np.array([name.startswith(("AU1_", "AU2_")) for name in coef_names])
-    free = np.array([_family(name) not in _PARTS_LIPS for name in coef_names])
+    free = np.array([family(name) not in PARTS_LIPS for name in coef_names])
     return np.where(free, np.maximum(restless, 0), 0) * 0.5 + 0.3 * stress[:, None] * raised
 
 
@@ -340,13 +253,3 @@ def _sway(n_frames: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
 def _ease(x: np.ndarray) -> np.ndarray:
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)
-
-
-def _family(name: str) -> str:
-    return (
-        name.removesuffix("_L").removesuffix("_R") if name.removesuffix("_L").removesuffix("_R") in BILATERAL else name
-    )
-
-
-def _side(name: str) -> float:
-    return {"_L": 1.0, "_R": -1.0}.get(name[-2:], 0.0)

@@ -1,12 +1,11 @@
 """Records takes: pictures and sound into a video file, and the truth of a whole data set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
 
 from mead_manip.artifacts.assets import asset_digest, load_asset
 from mead_manip.artifacts.schemas import HeadAsset, SyntheticTruth
@@ -62,25 +61,23 @@ class Studio:
         actor = self.actor(spec.actor)
         return make_take(spec, actor, self.model.coef_names, self.seed, self.n_frames, self.size)
 
-    def draw(self, take: Take, frames: Sequence[int] | None = None) -> list[np.ndarray]:
-        """Draw some frames of a take (all, if not said)."""
-        actor, vertices = (
-            self.actor(take.spec.actor),
-            vertices_of(self.model, self.actor(take.spec.actor), take.performance),
-        )
+    def draw(
+        self, take: Take, frames: Sequence[int] | None = None
+    ) -> Iterator[np.ndarray]:
+        """Draw some frames of a take (all, if not said), one after another: RGB, uint8."""
+        actor, frames = self.actor(take.spec.actor), range(self.n_frames) if frames is None else frames
         scene = self._scene(actor)
         supersample = 2 if self.size < _SUPERSAMPLE_BELOW else 1
-        return [
-            scene.draw(
-                vertices[frame],
+        posed = vertices_of(self.model, actor, take.performance, frames)
+        for frame, vertices in zip(frames, posed, strict=True):
+            yield scene.draw(
+                vertices,
                 take.camera[frame],
                 self.size,
                 self.size,
                 head_pose=take.performance.head_pose[frame],
                 supersample=supersample,
             ).rgb
-            for frame in (range(self.n_frames) if frames is None else frames)
-        ]
 
     def record(self, spec: ClipSpec, path: Path, comment: str) -> None:
         """Write the clip's video with its sound; the file appears complete or not at all."""
@@ -109,6 +106,7 @@ class Studio:
     def truth(self, specs: Sequence[ClipSpec]) -> SyntheticTruth:
         """Gather what is true of every frame of every clip."""
         takes = [self.take(spec) for spec in specs]
+        points = self.model.restricted(self.model.required_vertices())
         names = list(dict.fromkeys(spec.actor for spec in specs))
         performances = [take.performance for take in takes]
 
@@ -127,7 +125,7 @@ class Studio:
             acted_strength=np.array([take.strength for take in takes], np.float32),
             clip_start=np.arange(len(specs) + 1, dtype=np.int64) * self.n_frames,
             identity=np.stack([self.actor(name).identity for name in names]),
-            landmarks_px=np.concatenate([self._landmarks(take) for take in takes]),
+            landmarks_px=np.concatenate([landmarks_of(points, self.actor(take.spec.actor), take) for take in takes]),
             expression=joined("expression"),
             jaw_pose=joined("jaw_pose"),
             eyelids=joined("eyelids"),
@@ -151,6 +149,3 @@ class Studio:
             # Clips come actor by actor: one scene with its textures is enough.
             self._scenes = {actor.name: Scene(self._kit, actor.look, neutral_vertices(self.model, actor))}
         return self._scenes[actor.name]
-
-    def _landmarks(self, take: Take) -> Float32[np.ndarray, "frame 68 xy=2"]:
-        return landmarks_of(self.model, vertices_of(self.model, self.actor(take.spec.actor), take.performance), take)

@@ -61,7 +61,7 @@ def test_lips_close_for_bilabials_and_open_for_vowels_in_every_emotion(emotion):
 
 
 def test_emotions_can_be_told_apart_across_actors():
-    from mead_manip.synthetic.performance import PROTOTYPES
+    from mead_manip.synthetic.prototypes import PROTOTYPES
 
     emotions = [emotion for emotion in PROTOTYPES if emotion != "neutral"]
     actors = ("M003", "W009", "M005", "W011")
@@ -78,7 +78,7 @@ def test_emotions_can_be_told_apart_across_actors():
 
 
 def test_levels_grow():
-    from mead_manip.synthetic.performance import LEVEL_STRENGTH
+    from mead_manip.synthetic.prototypes import LEVEL_STRENGTH
 
     peaks = [unit(act({"happy": LEVEL_STRENGTH[level]}), "AU12_L")[20:40].mean() for level in (1, 2, 3)]
     assert peaks[0] < 0.7 * peaks[1] and peaks[1] < 0.9 * peaks[2]
@@ -93,7 +93,8 @@ def test_the_emotion_comes_and_goes():
 
 
 def test_coefficients_stay_in_range():
-    from mead_manip.synthetic.performance import JAW_LIMIT, PROTOTYPES, UNIT_LIMIT
+    from mead_manip.synthetic.performance import JAW_LIMIT, UNIT_LIMIT
+    from mead_manip.synthetic.prototypes import PROTOTYPES
 
     for emotion in PROTOTYPES:
         performance = act({emotion: 1.0}, take=3)
