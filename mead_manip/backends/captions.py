@@ -180,6 +180,23 @@ def _articles(text: str) -> str:
     return " ".join(words)
 
 
+def attribute_sentences(name: str, rng: np.random.Generator) -> list[str]:
+    """Write one sentence per value of an attribute, alike but for it."""
+    subject = str(rng.choice(("person", "face"))) if name != "gender" else ""
+    start = str(rng.choice(("a photo of a", "a", "a close-up of a", "a portrait of a")))
+    endings = {
+        "gender": "{value}",
+        "age": f"{{value}} {subject}",
+        "skin": f"{subject}, with {{value}} skin",
+        "hair": f"{subject}, with {{value}}",
+        "mouth": f"{subject}, with {{value}} mouth",
+        "eyes": f"{subject}, with {{value}} eyes",
+        "gaze": f"{subject}, looking {{value}}",
+        "head": f"{subject}, the head turned {{value}}",
+    }
+    return [_articles(f"{start} {endings[name].format(value=value)}") for value in ATTRIBUTES[name]]
+
+
 def sample_of_every_word() -> list[str]:
     """Give sentences that together hold every word and every spelling a caption can have."""
     groups = (*ADJECTIVES.values(), *SYNONYMS.values(), *ATTRIBUTES.values(), *ADVERBS.values())

@@ -2,9 +2,9 @@
 
 The loss is CLIP's symmetric contrastive loss with soft targets: in a batch a caption is as right for a picture as its
 claims are true of it, so duplicates and near-duplicates are no false negatives and ambiguous faces split their
-probability. A second term asks the same of the bare emotion prompts, in a wording drawn anew for every batch. A third
-reads the head's coefficients off the picture's features by a linear map that is thrown away: so a few thousand renders
-are enough.
+probability. A second term asks the same of the bare emotion prompts, in a wording drawn anew for every batch; a third
+of sentences that differ in one attribute (closed or open eyes). A fourth reads the head's coefficients off the
+picture's features by a linear map that is thrown away: so a few thousand renders are enough.
 """
 
 import argparse
@@ -44,12 +44,15 @@ class Training:
     weight_decay: float = 0.05
     warmup: int = 100
     prompt_weight: float = 1.0
+    attribute_weight: float = 0.5
     motion_weight: float = 20.0  # at the start; it ends at 0, where only matching counts
     held_out: float = 0.1
     seed: int = 0
 
 
-def train(pictures: Pictures, held_out: Pictures, config: Training) -> tuple[Any, np.ndarray, dict[str, Any]]:
+def train(
+    pictures: Pictures, held_out: Pictures, config: Training, start_from: ClipWeights | None = None
+) -> tuple[Any, np.ndarray, dict[str, Any]]:
     """Teach a fresh model to match pictures and captions; give it, its token ids and what was measured."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
@@ -59,6 +62,8 @@ def train(pictures: Pictures, held_out: Pictures, config: Training) -> tuple[Any
     for block in (model.visual.layer1, model.visual.layer2, model.visual.layer3, model.visual.layer4):
         # open_clip starts every block as the identity, which suits long training of deep towers.
         torch.nn.init.ones_(block[0].bn3.weight)
+    if start_from is not None:
+        _continue_from(model, start_from, tokens.ids)
     reader = MotionReader(pictures, compact_clip.CONFIG["embed_dim"])
     optimizer = torch.optim.AdamW(
         _groups(model, reader, weight_decay=config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98)
@@ -74,7 +79,12 @@ def train(pictures: Pictures, held_out: Pictures, config: Training) -> tuple[Any
         _set_rate(optimizer, config.learning_rate * min(1.0, (step + 1) / config.warmup) * _cosine(done))
         batch = pictures.take(rng.choice(len(pictures), config.batch_size, replace=False))
         losses = batch_losses(model, reader, tokens, batch, rng, config.captions)
-        weights = {"contrastive": 1.0, "prompts": config.prompt_weight, "motion": config.motion_weight * (1.0 - done)}
+        weights = {
+            "contrastive": 1.0,
+            "prompts": config.prompt_weight,
+            "attribute": config.attribute_weight,
+            "motion": config.motion_weight * (1.0 - done),
+        }
         optimizer.zero_grad(set_to_none=True)
         torch.stack([weights[name] * loss for name, loss in losses.items()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -108,13 +118,16 @@ def batch_losses(
     ]
     template = 0 if rng.random() < 0.4 else int(rng.integers(captions.N_TEMPLATES))
     bare = [captions.emotion_sentence(index, rng, template) for index in range(len(EMOTIONS))]
+    name = str(rng.choice(list(captions.ATTRIBUTES)))
+    alike = captions.attribute_sentences(name, rng)
     features = model.encode_image(_normal(pixels))
-    texts = model.encode_text(tokens([caption.text for caption in said] + bare), normalize=True)
+    texts = model.encode_text(tokens([caption.text for caption in said] + bare + alike), normalize=True)
     logits = model.logit_scale.exp() * functional.normalize(features, dim=1) @ texts.T
     truth = torch.from_numpy(captions.truth(said, emotion, strong, batch.attributes)).float()
     return {
         "contrastive": contrastive_loss(logits[:, : len(said)], truth),
-        "prompts": soft_cross_entropy(logits[:, len(said) :], torch.from_numpy(emotion).float()),
+        "prompts": soft_cross_entropy(logits[:, len(said) : -len(alike)], torch.from_numpy(emotion).float()),
+        "attribute": attribute_loss(logits[:, -len(alike) :], batch.attributes[name]),
         "motion": reader.loss(features, batch.motion),
     }
 
@@ -122,6 +135,14 @@ def batch_losses(
 def contrastive_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """CLIP's symmetric loss, where `truth` (image, caption) says how right every pair is instead of the identity."""
     return 0.5 * (soft_cross_entropy(logits, truth) + soft_cross_entropy(logits.T, truth.T))
+
+
+def attribute_loss(logits: Tensor, value: np.ndarray) -> Tensor:
+    """Cross-entropy over the values of an attribute, rare values counting as much as common ones, unknown (-1) not."""
+    target = torch.from_numpy(value).long()
+    count = torch.bincount(target.clamp_min(0), weights=(target >= 0).float(), minlength=logits.shape[1])
+    each = functional.cross_entropy(logits, target, weight=1.0 / count.clamp_min(1.0), ignore_index=-1, reduction="sum")
+    return each / (count > 0).sum().clamp_min(1)
 
 
 def soft_cross_entropy(logits: Tensor, weights: Tensor) -> Tensor:
@@ -200,6 +221,12 @@ def _normal(pixels: Tensor) -> Tensor:
     return compact_clip.standardise(pixels).contiguous(memory_format=torch.channels_last)
 
 
+def _continue_from(model: Any, weights: ClipWeights, token_ids: np.ndarray) -> None:
+    state = compact_clip.unpack(weights.parameters, compact_clip.VOCABULARY)
+    state["token_embedding.weight"] = state["token_embedding.weight"][token_ids]
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+
+
 def _groups(*modules: Any, weight_decay: float) -> list[dict[str, Any]]:
     parameters = [parameter for module in modules for parameter in module.parameters()]
     decayed = [p for p in parameters if p.ndim > 1]
@@ -223,16 +250,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--start-from", type=Path, help="weights of an earlier run of this program to go on from")
     for name, value in asdict(Training()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     options = vars(parser.parse_args())
-    folder, out = options.pop("set"), options.pop("out")
+    folder, out, start = (options.pop(name) for name in ("set", "out", "start_from"))
     config = Training(**options)
     pictures, held_out = clip_batches.split(clip_batches.load(folder), config.held_out)
-    model, token_ids, facts = train(pictures, held_out, config)
+    model, token_ids, facts = train(pictures, held_out, config, store.load(ClipWeights, start) if start else None)
     state = {name: value.detach().contiguous().numpy() for name, value in model.state_dict().items()}
     weights = ClipWeights(compact_clip.pack(state, token_ids), json.dumps(compact_clip.CONFIG), json.dumps(facts))
     inputs = {path.stem: store.read_key(path) for path in sorted(folder.glob("*.h5"))}
+    if start:
+        inputs["start_from"] = store.read_key(start)
     provenance = Provenance(ClipWeights.schema_id(), "train_builtin_clip", 1, asdict(config), inputs)
     store.save(weights, out, provenance, reproducible=True)
     print(json.dumps(facts, indent=1), f"{out}: {out.stat().st_size / 1e6:.2f} MB", sep="\n")

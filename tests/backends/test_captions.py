@@ -52,6 +52,16 @@ def test_a_wrong_attribute_makes_a_caption_false(strength):
     np.testing.assert_allclose(table[:, 0], [1, 0, 0.5, 1, 0])
 
 
+def test_sentences_of_an_attribute_differ_in_its_value_only():
+    from mead_manip.backends import captions
+
+    rng = np.random.default_rng(0)
+    for name, values in captions.ATTRIBUTES.items():
+        sentences = captions.attribute_sentences(name, rng)
+        rest = {text.replace(value, "").replace(" an ", " a ") for text, value in zip(sentences, values, strict=True)}
+        assert len(rest) == 1 and len(set(sentences)) == len(values)
+
+
 def test_the_default_prompt_is_among_the_captions():
     from mead_manip.backends import captions
     from mead_manip.models import suppression

@@ -44,6 +44,16 @@ def test_duplicate_captions_are_no_negatives():
     assert contrastive_loss(torch.zeros(2, 2), truth) < contrastive_loss(5 * torch.eye(2), truth)
 
 
+def test_rare_values_of_an_attribute_count_as_much_as_common_ones():
+    from mead_manip.backends.train_builtin_clip import attribute_loss
+
+    logits = torch.tensor([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0], [0.0, 2.0], [9.0, -9.0]])
+    common = attribute_loss(logits[[0, 1, 2, 3]], np.array([0, 0, 0, 1]))
+    assert attribute_loss(logits[[0, 3]], np.array([0, 1])) == pytest.approx(common.item())
+    assert attribute_loss(logits, np.array([0, 0, 0, 1, -1])) == pytest.approx(common.item())
+    assert attribute_loss(logits[4:], np.array([-1])) == 0
+
+
 def test_every_caption_can_be_tokenised_and_end_of_text_stays_the_largest():
     from mead_manip.backends import captions
     from mead_manip.backends.train_builtin_clip import Tokens
@@ -51,6 +61,7 @@ def test_every_caption_can_be_tokenised_and_end_of_text_stays_the_largest():
     rng, tokens = np.random.default_rng(0), Tokens()
     facts = {name: int(rng.integers(len(values))) for name, values in captions.ATTRIBUTES.items()}
     texts = [captions.describe(np.full(8, 0.125), 0.5, facts, rng).text for _ in range(500)]
+    texts += [text for name in captions.ATTRIBUTES for text in captions.attribute_sentences(name, rng)]
     encoded = tokens(texts)
     assert (encoded.max(dim=1).values == len(tokens.ids) - 1).all() and len(tokens.ids) < 400
 
@@ -89,6 +100,6 @@ def test_training_lowers_the_loss_and_is_deterministic(pictures, monkeypatch):
     model, _, facts = train(pictures, pictures, config)
     again, _, _ = train(pictures, pictures, config)
     _, _, start = train(pictures, pictures, Training(steps=1, batch_size=32, captions=16, warmup=5, minutes=60))
-    assert facts["prompts"] < start["prompts"]
+    assert facts["prompts"] < start["prompts"] and facts["motion"] < start["motion"]
     for one, two in zip(model.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, two)
