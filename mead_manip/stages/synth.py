@@ -3,6 +3,7 @@
 import concurrent.futures
 import concurrent.futures.process
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -203,10 +204,18 @@ def _recorded(todo: list[_Task], workers: int) -> Iterator[_Task]:
             min(workers, len(todo)), mp_context=context, initializer=_enter_worker
         )
         try:
-            futures = {pool.submit(_record, task): task for task in todo}
-            for future in concurrent.futures.as_completed(futures):
-                future.result()
-                yield futures[future]
+            # No clip waits in the pool's own queue: whoever interrupts waits for the running ones only.
+            waiting, running = iter(todo), {}
+            for task in itertools.islice(waiting, workers):
+                running[pool.submit(_record, task)] = task
+            while running:
+                done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    task = running.pop(future)
+                    future.result()
+                    for following in itertools.islice(waiting, 1):
+                        running[pool.submit(_record, following)] = following
+                    yield task
         except concurrent.futures.process.BrokenProcessPool as error:
             raise MeadManipError("a worker process died", remedy="run again with --workers 0") from error
         finally:
@@ -214,7 +223,7 @@ def _recorded(todo: list[_Task], workers: int) -> Iterator[_Task]:
 
 
 def _record(task: _Task) -> None:
-    files.make_folder(task.path.parent)
+    files.sweep(files.make_folder(task.path.parent))
     _studio(*task.studio).record(task.spec, task.path, task.comment)
 
 
