@@ -256,13 +256,18 @@ def test_what_cannot_be_written_is_refused(tmp_path):
         write_clip(tmp_path / "file" / "clip.mp4")
 
 
-def test_a_full_disk_is_one_clear_error():
-    from mead_manip.errors import MediaError
-    from mead_manip.media.video import VideoWriter
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path):
+    resource = pytest.importorskip("resource", reason="limits of file size are POSIX")
+    from mead_manip.errors import MeadManipError
 
-    writer = VideoWriter(Path("clip.mp4"), 64, 48, Fraction(25))
-    assert isinstance(writer._failed(OSError(28, "No space left on device")), MediaError)
-    assert "No space left" in str(writer._failed(OSError(28, "No space left on device")))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # a write beyond it fails like one to a full disk
+    try:
+        with pytest.raises(MeadManipError, match=r"cannot write .*clip\.mp4: File too large"):
+            write_clip(tmp_path / "clip.mp4", 200, crf=1, size=(256, 192), sound=tone(3.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_audio_that_the_container_refuses(tmp_path):
