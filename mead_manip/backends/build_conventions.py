@@ -21,6 +21,7 @@ from mead_manip.artifacts.assets import ASSETS
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import LandmarkConventions
 from mead_manip.backends import registry
+from mead_manip.backends.fitting import one_thread
 from mead_manip.backends.interfaces import LandmarkDetector
 from mead_manip.errors import NoFaceError
 from mead_manip.media import london
@@ -44,7 +45,6 @@ def main() -> None:
     parser.add_argument("--model", default=None, help="the detector's weights")
     parser.add_argument("--out", type=Path, default=ASSETS / "landmark_conventions.h5")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)  # as the stage does: the matrices are small
     detector = registry.load("landmarks", arguments.detector, model=arguments.model)
     faces = detect(detector, sorted(arguments.photographs.glob("*neutral*")))
     detector.close()

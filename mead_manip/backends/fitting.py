@@ -1,5 +1,7 @@
 """Reconstructor "fit": the built-in head fitted to the landmarks of a whole clip, offline, on any CPU."""
 
+import contextlib
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -40,7 +42,8 @@ class FittingReconstructor:
         seen, picture = observe(track.landmarks_px, track.visible, self._rest)
         fps = track.fps_num / track.fps_den
         priors = priors_for(face_prior(), fps, self.smoothing, conventions().get(track.landmark_backend))
-        fit = fit_clip(self._head, seen, priors, default_trust(), Effort())
+        with one_thread():
+            fit = fit_clip(self._head, seen, priors, default_trust(), Effort())
         return self._reconstruction(track, seen, fit, picture)
 
     def _reconstruction(self, track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Reconstruction:
@@ -77,6 +80,17 @@ class FittingReconstructor:
     @cached_property
     def _rest(self) -> torch.Tensor:
         return mean_landmarks(self._head)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch from sharing out a clip's many small products: its threads would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _residual(track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Float32[np.ndarray, " frame"]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mead_manip.models.face_model import N_CONTOUR
-from mead_manip.models.observation import Observation
+from mead_manip.models.observation import Observation, bridge
 from mead_manip.models.point_head import GAPS, N_RIGID, PointHead, Shape, initial_pose, linearise, select
 from mead_manip.models.solvers import Smoothness, solve_arrow, solve_chain
 
@@ -94,6 +94,8 @@ def fit_clip(head: PointHead, seen: Observation, priors: Priors, trust: Trust, e
     spread = torch.linspace(0, len(usable) - 1, min(effort.who_frames, len(usable)), dtype=torch.float64)
     person = find_person(head, seen.at(usable[spread.round().long()]), priors, trust, effort)
     frames = follow(head, person, seen, priors, trust, effort)
+    # Smoothness alone would let a head that left the picture turn on and on.
+    frames = torch.from_numpy(bridge(frames.numpy(), (seen.weight.sum(dim=1) > 0).numpy()))
     shape = head.shaped(person.identity)
     predicted = torch.cat(
         [linearise(head, shape, part, _chosen(head, shape, part)).points for part in frames.split(MAX_CHUNK)]

@@ -11,7 +11,6 @@ from mead_manip.backends.interfaces import Reconstructor
 from mead_manip.config import Common, Reconstruct3dConfig, result_params
 from mead_manip.errors import UsageError
 from mead_manip.stages import plan
-from mead_manip.stages.device import threads
 from mead_manip.stages.runner import Progress, Summary, run_clips
 
 STAGE = "reconstruct3d"
@@ -67,9 +66,7 @@ class _Work:
         )
 
     def compute(self, clip_id: str) -> Reconstruction:
-        # A clip is many small products: more threads would only wait for each other.
-        with threads(1):
-            return self.reconstructor.reconstruct(store.load(FaceTrack, self.workspace.path("preprocess", clip_id)))
+        return self.reconstructor.reconstruct(store.load(FaceTrack, self.workspace.path("preprocess", clip_id)))
 
 
 def _chosen(known: list[str], wanted: tuple[str, ...]) -> list[str]:

@@ -111,6 +111,13 @@ def test_frames_without_a_face_are_bridged(acted, noisy, make_track, reconstruct
     assert abs(found.head_pose[24:29] - acted["head_pose"][24:29]).max() < 0.1
 
 
+def test_a_face_that_leaves_stays_as_it_was(noisy, make_track, reconstructor):
+    visible = np.arange(N_FRAMES) < 20
+    found = reconstructor.reconstruct(make_track(N_FRAMES, landmarks_px=noisy, visible=visible))
+    for name in ("expression", "head_pose", "camera"):
+        assert (getattr(found, name)[20:] == getattr(found, name)[19]).all()
+
+
 def test_a_frame_that_is_all_wrong_is_overruled(noisy, make_track, reconstructor):
     spoiled = noisy.copy()
     spoiled[17] += np.float32([80, 30])

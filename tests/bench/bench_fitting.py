@@ -32,7 +32,6 @@ def main() -> None:
     parser.add_argument("--errors", type=float, nargs=3, default=(0.003, 0.008, 0.01), help="white, slow, constant")
     parser.add_argument("--seed", type=int, default=1000)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)  # as the stage does: the matrices are small
     reconstructor = FittingReconstructor()
     takes = [act(arguments.seed, take, arguments.frames, arguments.errors) for take in range(arguments.takes)]
     reconstructor.reconstruct(takes[0][0])
