@@ -15,9 +15,6 @@ import hashlib
 import json
 import logging
 import pickle
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +28,7 @@ from torch import Tensor
 from mead_manip import files
 from mead_manip.artifacts import assets, store
 from mead_manip.artifacts.schemas import ClipWeights
+from mead_manip.backends import hub
 from mead_manip.errors import BackendUnavailable, InputMissing, UsageError
 from mead_manip.models import compact_clip
 
@@ -224,15 +222,16 @@ def _fetching(source: Source, make: Callable[[], Any]) -> Any:
     import huggingface_hub.errors
 
     try:
-        with _no_waiting_offline(), _quiet():
+        with hub.no_waiting_offline(), _quiet():
             return make()
     except (OSError, RuntimeError, huggingface_hub.errors.HfHubHTTPError) as error:
         downloading = source.kind in ("tag", "hub") and not _is_mismatch(error)
         if not downloading:
             raise
+        # Offline, the hub's own text goes on for lines about its cache.
+        reason = _first_line(error) if hub.is_near() else "no connection to the Hugging Face hub"
         raise BackendUnavailable(
-            f"the weights of {source.digest} are not on this machine and cannot be downloaded: {_first_line(error)}",
-            remedy=_REMEDY,
+            f"the weights of {source.digest} are not on this machine and cannot be downloaded: {reason}", remedy=_REMEDY
         ) from error
 
 
@@ -271,29 +270,6 @@ def _pinned_precision() -> Iterator[None]:
     """No gradients and no TF32: the probabilities must not depend on the card."""
     with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
         yield
-
-
-@contextlib.contextmanager
-def _no_waiting_offline() -> Iterator[None]:
-    """Where the hub's name does not resolve, use its cache at once instead of retrying for a minute."""
-    from huggingface_hub import constants
-
-    before = constants.HF_HUB_OFFLINE
-    host = urllib.parse.urlsplit(constants.ENDPOINT).hostname
-    if not urllib.request.getproxies() and not _resolves(host):
-        constants.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
-
-
-def _resolves(host: str | None) -> bool:
-    try:
-        socket.getaddrinfo(host, 443)
-    except OSError:
-        return False
-    return True
 
 
 @contextlib.contextmanager
