@@ -51,7 +51,8 @@ def main() -> None:
     rows = {detector.name: faces}
     if (arguments.photographs / london.TEMPLATE).is_file():
         rows["london"] = list(london.hand_placed(arguments.photographs).values())
-    offsets = torch.stack([convention_of(row, point_head(load_head())) for row in rows.values()])
+    with one_thread():
+        offsets = torch.stack([convention_of(row, point_head(load_head())) for row in rows.values()])
     table = LandmarkConventions(
         offsets=offsets.numpy().astype(np.float32),
         n_people=np.array([len(row) for row in rows.values()], np.int32),
