@@ -1,7 +1,8 @@
 """Reconstructor "fit": the built-in head fitted to the landmarks of a whole clip, offline, on any CPU."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import astuple
 from functools import cached_property
 
 import numpy as np
@@ -11,14 +12,15 @@ from jaxtyping import Float32
 from mead_manip.artifacts.assets import asset_digest
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 from mead_manip.errors import NoFaceError
-from mead_manip.models.beliefs import conventions, default_trust, face_prior, priors_for
+from mead_manip.models.beliefs import conventions, default_trust, face_prior, of_person, priors_for, speaking_at_rest
 from mead_manip.models.face_model import load_head
-from mead_manip.models.fitting import Effort, Fit, fit_clip
+from mead_manip.models.fitting import Effort, Fit, Person, Priors, find_clip_person, fit_clip
 from mead_manip.models.observation import Observation, Picture, observe
 from mead_manip.models.point_head import PointHead, mean_landmarks, point_head
 
-VERSION = 1  # raised by hand when the same landmarks give other coefficients
+VERSION = 3  # raised by hand when the same landmarks give other coefficients
 HEAD = "head.h5"
+_PEOPLE: dict[Hashable, Person] = {}
 ASSETS = (HEAD, "face_prior.h5", "landmark_conventions.h5")
 
 
@@ -35,16 +37,36 @@ class FittingReconstructor:
         """Name the solver's version and the contents of what it reads."""
         return "-".join([f"{self.name}@{VERSION}", *(asset_digest(name)[:12] for name in ASSETS)])
 
-    def reconstruct(self, track: FaceTrack) -> Reconstruction:
-        """Fit a whole clip at once; frames without a face are bridged."""
+    def reconstruct(self, track: FaceTrack, at_rest: Sequence[FaceTrack] = ()) -> Reconstruction:
+        """Fit a whole clip at once; frames without a face are bridged.
+
+        One clip cannot tell a sad face from a sad person. `at_rest`, neutral clips of the same person, can: identity
+        and detector error are then the mean over those, and all that differs is expression.
+        """
         if not track.visible.any():
             raise NoFaceError(f"{track.source}: no face in any frame", expected="a face in at least one frame")
         seen, picture = observe(track.landmarks_px, track.visible, self._rest)
-        fps = track.fps_num / track.fps_den
-        priors = priors_for(face_prior(), fps, self.smoothing, conventions().get(track.landmark_backend))
+        priors = self._priors(track)
         with one_thread():
+            if at_rest:
+                priors = of_person(priors, self._person(at_rest))
             fit = fit_clip(self._head, seen, priors, default_trust(), Effort())
         return self._reconstruction(track, seen, fit, picture)
+
+    def _priors(self, track: FaceTrack) -> Priors:
+        fps = track.fps_num / track.fps_den
+        return priors_for(face_prior(), fps, self.smoothing, conventions().get(track.landmark_backend))
+
+    def _person(self, at_rest: Sequence[FaceTrack]) -> Person:
+        """Find who speaks in some neutral clips; found once per person and process."""
+        known = (self.digest, self.smoothing, *((track.source_digest, track.landmark_backend) for track in at_rest))
+        if known not in _PEOPLE:
+            found = []
+            for track in at_rest:
+                seen, _ = observe(track.landmarks_px, track.visible, self._rest)
+                found.append(find_clip_person(self._head, seen, speaking_at_rest(self._priors(track)), default_trust()))
+            _PEOPLE[known] = Person(*(torch.stack(parts).mean(dim=0) for parts in zip(*map(astuple, found), strict=True)))
+        return _PEOPLE[known]
 
     def _reconstruction(self, track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Reconstruction:
         k = self._head.n_expression

@@ -21,14 +21,15 @@ from mead_manip.models.point_head import GAPS, N_RIGID, PointHead, Shape, initia
 from mead_manip.models.solvers import Smoothness, solve_arrow, solve_chain
 
 N_OFFSETS = 2 * 68  # what the detector always gets wrong: across and up, per landmark
-MAX_CHUNK = 512  # frames linearised at once; bounds the memory of long clips
+MAX_CHUNK = 128  # frames linearised at once; bounds the memory of long clips
 
 
 @dataclass(frozen=True)
 class Priors:
     """What is believed before seeing landmarks. `face` = expression K, jaw 3, eyelids 2; `parameter` adds the pose."""
 
-    identity: Float[Tensor, "identity identity"]  # precision of a person about the mean head
+    about: Float[Tensor, " identity"]  # who it probably is: the mean head, unless the person is known
+    identity: Float[Tensor, "identity identity"]  # precision of a person about that
     offset: Float[Tensor, "68 68"]  # precision of the detector's constant error about `convention`, across and up alike
     convention: Float[Tensor, "68 2"]  # where this detector puts its landmarks, off the head's own, dm
     mean: Float[Tensor, "face face"]  # precision of the clip's mean about rest
@@ -88,11 +89,12 @@ class Effort:
     how_steps: int = 6
 
 
+DEFAULT_EFFORT = Effort()
+
+
 def fit_clip(head: PointHead, seen: Observation, priors: Priors, trust: Trust, effort: Effort) -> Fit:
     """Fit one clip."""
-    usable = torch.nonzero(seen.weight.sum(dim=1) > 0)[:, 0]
-    spread = torch.linspace(0, len(usable) - 1, min(effort.who_frames, len(usable)), dtype=torch.float64)
-    person = find_person(head, seen.at(usable[spread.round().long()]), priors, trust, effort)
+    person = find_clip_person(head, seen, priors, trust, effort)
     frames = follow(head, person, seen, priors, trust, effort)
     # Smoothness alone would let a head that left the picture turn on and on.
     frames = torch.from_numpy(bridge(frames.numpy(), (seen.weight.sum(dim=1) > 0).numpy()))
@@ -103,10 +105,19 @@ def fit_clip(head: PointHead, seen: Observation, priors: Priors, trust: Trust, e
     return Fit(person, frames, predicted)
 
 
+def find_clip_person(
+    head: PointHead, seen: Observation, priors: Priors, trust: Trust, effort: Effort = DEFAULT_EFFORT
+) -> Person:
+    """Find who a clip shows, from frames spread over it."""
+    usable = torch.nonzero(seen.weight.sum(dim=1) > 0)[:, 0]
+    spread = torch.linspace(0, len(usable) - 1, min(effort.who_frames, len(usable)), dtype=torch.float64)
+    return find_person(head, seen.at(usable[spread.round().long()]), priors, trust, effort)
+
+
 def find_person(head: PointHead, seen: Observation, priors: Priors, trust: Trust, effort: Effort) -> Person:
     """Solve for what the frames share, every frame free to move on its own."""
     n_identity, n_face = len(priors.identity), len(priors.sparsity)
-    person = Person(torch.zeros_like(priors.identity[0]), torch.zeros_like(priors.sparsity), priors.convention)
+    person = Person(priors.about, torch.zeros_like(priors.sparsity), priors.convention)
     frames = _first_guess(head, person, seen)
     # Shared unknowns: identity, detector offsets (both seen through landmarks), then the mean, which only frames pull.
     offset_precision = torch.kron(priors.offset, torch.eye(2, dtype=frames.dtype))
@@ -119,7 +130,7 @@ def find_person(head: PointHead, seen: Observation, priors: Priors, trust: Trust
         pull = priors.spread.expand(len(frames), -1, -1)
         coupling = torch.cat([rows.by_frame.mT @ rows.by_shared, -functional.pad(pull, (0, 0, 0, N_RIGID - 5))], dim=-1)
         shared = torch.block_diag(by_shared.T @ by_shared + seen_precision, mean_precision)
-        now = torch.cat([person.identity, (person.offsets - priors.convention).flatten()])
+        now = torch.cat([person.identity - priors.about, (person.offsets - priors.convention).flatten()])
         downhill = -by_shared.T @ rows.residual.flatten() - seen_precision @ now
         towards = priors.spread @ (frames[:, :n_face] - person.mean).sum(dim=0) - priors.mean @ person.mean
         move, common = solve_arrow(block, coupling, shared, gradient, torch.cat([downhill, towards - priors.sparsity]))

@@ -61,12 +61,11 @@ def solve_chain(
     """
     n_frames = len(gradient)
     own, near, far = smoothness.bands(n_frames)
-    blocks = blocks + torch.diag_embed(own)
     result = torch.zeros_like(gradient)
     for start in range(0, n_frames, WINDOW):
         stop = min(start + WINDOW, n_frames)
         reach = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, n_frames))
-        solved = _solve_pairs(blocks[reach], near[reach], far[reach], gradient[reach])
+        solved = _solve_pairs(blocks[reach] + torch.diag_embed(own[reach]), near[reach], far[reach], gradient[reach])
         result[start:stop] = solved[start - reach.start : stop - reach.start]
     return result
 

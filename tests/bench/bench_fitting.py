@@ -19,7 +19,8 @@ from mead_manip.geometry import smooth
 from mead_manip.models.face_model import load_head, project, sample_identity
 from mead_manip.synthetic.actors import generator
 from mead_manip.synthetic.build_face_prior import FPS, face_of
-from mead_manip.synthetic.performance import LEVEL_STRENGTH, actor_style, perform
+from mead_manip.synthetic.performance import actor_style, perform
+from mead_manip.synthetic.prototypes import LEVEL_STRENGTH
 
 SCALE = 120.0  # px per dm
 
