@@ -92,11 +92,12 @@ def test_other_wordings_say_the_same(scorer, draw):
 
 
 def test_captions_beyond_emotion_match_too(scorer, draw, people):
-    """It is a text-image model, not a classifier of emotions: men and women are told apart by words alone."""
+    """It is a text-image model, not a classifier of emotions: words alone tell skins apart."""
     from mead_manip.models import suppression
 
-    prompts = scorer.prompt_features(("a photo of a woman", "a photo of a man"))
+    prompts = scorer.prompt_features(("a person, with dark skin", "a person, with light skin"))
     features = scorer.image_features(draw() + draw(happy=0.7))
     said = suppression.zero_shot_probabilities(features, prompts, scorer.logit_scale()).argmax(axis=1)
-    men = np.array([person.look.skin.endswith("_male") for person in people] * 2)
-    assert (said == men).mean() > 0.7
+    light = np.array(["_african_" not in person.look.skin for person in people] * 2)
+    assert 0 < light.mean() < 1, "the people drawn here have both"
+    assert (said == light).mean() > 0.9
