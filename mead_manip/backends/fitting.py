@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import astuple
 from functools import cached_property
 
 import numpy as np
@@ -65,7 +64,11 @@ class FittingReconstructor:
             for track in at_rest:
                 seen, _ = observe(track.landmarks_px, track.visible, self._rest)
                 found.append(find_clip_person(self._head, seen, speaking_at_rest(self._priors(track)), default_trust()))
-            _PEOPLE[known] = Person(*(torch.stack(parts).mean(dim=0) for parts in zip(*map(astuple, found), strict=True)))
+            _PEOPLE[known] = Person(
+                identity=torch.stack([person.identity for person in found]).mean(dim=0),
+                mean=torch.stack([person.mean for person in found]).mean(dim=0),
+                offsets=torch.stack([person.offsets for person in found]).mean(dim=0),
+            )
         return _PEOPLE[known]
 
     def _reconstruction(self, track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Reconstruction:

@@ -56,8 +56,8 @@ class Reconstructor(Protocol):
     def digest(self) -> str:
         """Identity for the cache key: name and digest of the weights, told without loading them."""
 
-    def reconstruct(self, track: FaceTrack) -> Reconstruction:
-        """Give the coefficients of a whole clip."""
+    def reconstruct(self, track: FaceTrack, at_rest: Sequence[FaceTrack] = ()) -> Reconstruction:
+        """Give the coefficients of a whole clip; `at_rest` are neutral clips of the same person, to tell who it is."""
 
 
 @runtime_checkable

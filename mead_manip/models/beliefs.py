@@ -13,7 +13,7 @@ from torch import Tensor
 from mead_manip.artifacts.assets import load_asset
 from mead_manip.artifacts.schemas import FacePrior, LandmarkConventions
 from mead_manip.models.face_model import N_CONTOUR
-from mead_manip.models.fitting import Priors, Trust
+from mead_manip.models.fitting import Person, Priors, Trust
 
 REFERENCE_FPS = 30.0  # speeds and bends are per frame at this rate
 
@@ -45,6 +45,9 @@ IDENTITY = 0.3  # how far an identity component goes beyond the people of the he
 DETECTOR_ERROR = 0.01  # of what a detector always gets wrong at a point, dm
 RIM_ERROR = 0.008  # of the difference of that between two rims that meet, dm
 RIMS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65))  # lids and inner lips
+REST = 0.05  # of a unit's mean over a clip labelled neutral
+KNOWN_IDENTITY = 0.01  # doubt about a person who is known, per component
+KNOWN_OFFSET = 0.001  # and about a detector's error on them, dm
 WALL = 0.02  # how far a coefficient leans out of its range
 
 # Head and camera: deviations of the first and second differences; lengths in inter-ocular distances.
@@ -84,6 +87,7 @@ def priors_for(
     speed = torch.cat([torch.maximum(speed, _field(free, "speed")), camera[0]])
     bend = torch.cat([torch.maximum(bend, _field(free, "bend")), camera[1]])
     return Priors(
+        about=torch.zeros(n_identity, dtype=torch.float64),
         identity=_precision(torch.from_numpy(prior.identity_moment), torch.full((n_identity,), IDENTITY)),
         offset=_detector_precision(),
         convention=torch.zeros(68, 2, dtype=torch.float64) if convention is None else convention,
@@ -95,6 +99,24 @@ def priors_for(
         wall=WALL**-2,
         first=(per_frame / speed) ** 2,
         second=(per_frame**2 / bend) ** 2,
+    )
+
+
+def speaking_at_rest(priors: Priors) -> Priors:
+    """Believe that what the face does on average is speech and no emotion: for clips labelled neutral."""
+    still = torch.full((len(priors.sparsity) - 2,), REST**-2, dtype=torch.float64)
+    return replace(priors, mean=priors.mean + torch.diag(torch.cat([still, torch.zeros(2, dtype=torch.float64)])))
+
+
+def of_person(priors: Priors, person: Person) -> Priors:
+    """Believe to know who it is and how the detector errs on this face: what differs from it is expression."""
+    n_identity = len(priors.identity)
+    return replace(
+        priors,
+        about=person.identity,
+        identity=KNOWN_IDENTITY**-2 * torch.eye(n_identity, dtype=torch.float64),
+        convention=person.offsets,
+        offset=KNOWN_OFFSET**-2 * torch.eye(68, dtype=torch.float64),
     )
 
 

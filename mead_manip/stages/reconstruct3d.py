@@ -1,5 +1,6 @@
 """FaceTrack -> Reconstruction"""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from mead_manip.artifacts import store
@@ -9,12 +10,13 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.backends import registry
 from mead_manip.backends.interfaces import Reconstructor
 from mead_manip.config import Common, Reconstruct3dConfig, result_params
-from mead_manip.errors import UsageError
+from mead_manip.errors import ArtifactInvalid, UsageError
 from mead_manip.stages import plan
 from mead_manip.stages.runner import Progress, Summary, run_clips
 
 STAGE = "reconstruct3d"
-STAGE_VERSION = 1
+STAGE_VERSION = 2
+NEUTRAL_CLIPS = 4  # of a person, to tell who it is
 
 
 def run(
@@ -28,7 +30,7 @@ def run(
 ) -> Summary:
     """Fit the face model to every tracked clip of the workspace."""
     clips = _chosen(plan.require(workspace, "preprocess", needed_by=STAGE), config.clips)
-    work = _Work(workspace, config)
+    work = _Work(workspace, config, _neutral_clips(workspace))
     return run_clips(
         STAGE,
         Reconstruction,
@@ -46,27 +48,53 @@ def run(
 class _Work:
     """What is done for one clip; picklable, so that workers can do it."""
 
-    def __init__(self, workspace: Workspace, config: Reconstruct3dConfig) -> None:
+    def __init__(
+        self, workspace: Workspace, config: Reconstruct3dConfig, neutral: Mapping[tuple[str, str], list[str]]
+    ) -> None:
         self.workspace = workspace
         self.config = config
+        self.neutral = neutral
 
     @cached_property
     def reconstructor(self) -> Reconstructor:
         return registry.load("reconstructor", self.config.backend, smoothing=self.config.smoothing)
 
     def provenance(self, clip_id: str) -> Provenance:
-        key = store.read_key(self.workspace.path("preprocess", clip_id), FaceTrack)
+        def key(of: str) -> str:
+            return store.read_key(self.workspace.path("preprocess", of), FaceTrack)
+
         return Provenance(
             schema=Reconstruction.schema_id(),
             stage=STAGE,
             stage_version=STAGE_VERSION,
             params=result_params(self.config),
-            inputs={FaceTrack.NAME: key},
+            inputs={FaceTrack.NAME: key(clip_id), "at_rest": {other: key(other) for other in self._at_rest(clip_id)}},
             backend=self.reconstructor.digest,
         )
 
     def compute(self, clip_id: str) -> Reconstruction:
-        return self.reconstructor.reconstruct(store.load(FaceTrack, self.workspace.path("preprocess", clip_id)))
+        return self.reconstructor.reconstruct(self._track(clip_id), [self._track(c) for c in self._at_rest(clip_id)])
+
+    def _track(self, clip_id: str) -> FaceTrack:
+        return store.load(FaceTrack, self.workspace.path("preprocess", clip_id))
+
+    def _at_rest(self, clip_id: str) -> list[str]:
+        """Give some clips in which the same person speaks without emotion, if the labels know any."""
+        with store.opened(FaceTrack, self.workspace.path("preprocess", clip_id)) as track:
+            return self.neutral.get((track.actor, track.landmark_backend), [])
+
+
+def _neutral_clips(workspace: Workspace) -> dict[tuple[str, str], list[str]]:
+    """Give the first neutral clips of every labelled person and landmark detector."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for clip_id in workspace.clips("preprocess"):
+        try:
+            with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
+                if track.actor and track.emotion == "neutral":
+                    found.setdefault((track.actor, track.landmark_backend), []).append(clip_id)
+        except ArtifactInvalid:
+            continue  # that clip is named when its own turn comes
+    return {person: clips[:NEUTRAL_CLIPS] for person, clips in found.items()}
 
 
 def _chosen(known: list[str], wanted: tuple[str, ...]) -> list[str]:
