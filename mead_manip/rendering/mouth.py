@@ -17,6 +17,7 @@ from mead_manip.rendering.relighting import vertex_normals
 TEETH = np.array([1.00, 0.95, 0.82], np.float32)
 TONGUE = np.array([0.66, 0.30, 0.30], np.float32)
 CAVITY = np.array([0.20, 0.06, 0.05], np.float32)
+EYE_LIGHT = 0.9  # teeth reflect a little less than the white of the eye
 KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
 
 
@@ -48,6 +49,7 @@ class MouthPainter:
         old: Float32[np.ndarray, "vertex 3"],
         new: Float32[np.ndarray, "vertex 3"],
         covered: Bool[np.ndarray, "h w"],
+        old_landmarks: Float32[np.ndarray, "68 2"],
         showing: float,
     ) -> Float32[np.ndarray, "h w 3"]:
         """Return `moved` with the inside of the new mouth over it, as far as the old opening does not serve."""
@@ -63,7 +65,7 @@ class MouthPainter:
         if hole.sum() < 3:
             return moved
 
-        light = self._skin_light(source, old)
+        light = np.maximum(self._skin_light(source, old), EYE_LIGHT * _eye_white(source, old_landmarks))
         albedo = np.stack([CAVITY, CAVITY, TEETH, TONGUE])[kind]
         colour = _encode(light * albedo * self._shade(part, triangle)[..., None])
         # Antialias the rim of the lips, then leave what the old mouth showed.
@@ -106,6 +108,17 @@ class MouthPainter:
         span = max(float(np.ptp(vertices[self.inner, 2])), 1e-6)
         shadow = np.clip(1.0 - 1.6 * (front - depth) / span, 0.12, 1.0)
         return ((0.35 + 0.65 * facing) * shadow).astype(np.float32)
+
+
+def _eye_white(source: UInt8[np.ndarray, "h w 3"], landmarks: Float32[np.ndarray, "68 2"]) -> Float32[np.ndarray, " 3"]:
+    """Return how bright the white of the eyes is, linear RGB: teeth are about as bright, on dark skin too."""
+    inside = np.zeros(source.shape[:2], np.uint8)
+    for eye in (landmarks[36:42], landmarks[42:48]):
+        cv2.fillConvexPoly(inside, np.rint(eye).astype(np.int32), 1)
+    pixels = _decode(source[inside > 0].astype(np.float32))
+    if len(pixels) < 8:
+        return np.zeros(3, np.float32)
+    return np.percentile(pixels, 80, axis=0).astype(np.float32)
 
 
 def _decode(srgb: Float32[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"]:

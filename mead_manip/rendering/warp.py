@@ -77,7 +77,8 @@ class WarpRenderer:
         moved = look_up(source, motion).astype(np.float32) * ratio[..., None]
 
         showing = opening_ratio(old_landmarks, new_landmarks)
-        moved = self.mouth.paint(moved, source, old, new, covered, showing)
+        landmarks = (old_landmarks - shift[:2]).astype(np.float32)
+        moved = self.mouth.paint(moved, source, old, new, covered, landmarks, showing)
 
         # Only what moved or changed its light is written: the rest of the frame stays the very same bytes.
         touched = (np.hypot(motion[..., 0], motion[..., 1]) > 0.01) | (np.abs(ratio - 1.0) > 0.004)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from mead_manip import files
+from mead_manip.artifacts import store
+from mead_manip.artifacts.schemas import FaceTrack
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, DemoConfig
 from mead_manip.emotions import TARGETS
@@ -48,7 +50,7 @@ def run(
     road.step("synth", str(tree), directory=str(tree), actors=config.actors, clips=config.clips,
               outliers=config.outliers, seed=common.seed, seconds=config.seconds, **size)  # fmt: skip
     road.step("synth", str(held_out), directory=str(held_out), actors=2, clips=2, seed=common.seed + 1000,
-              seconds=config.seconds + 1, **{**size, "emotions": "neutral"})  # fmt: skip
+              seconds=config.seconds + 1, **{**size, "emotions": "neutral", "size": max(config.size, 384)})  # fmt: skip
     road.step("preprocess", str(tree), path=str(tree), landmarks="builtin", workers=2)
     road.step("reconstruct3d")
     road.step("clip-score", model="builtin", threshold=0.6)
@@ -71,7 +73,7 @@ def run(
 
     progress.say("demo: measuring and drawing")
     measurements = measure(road.workspace, tree, held_out, RUNS, seed=common.seed)
-    _publish(folder, video, measurements, road.steps)
+    _publish(road.workspace, folder, video, measurements, road.steps)
     summary.done = ["figure1.png", "angry.mp4", "summary.html"]
     summary.facts = {m.name: m.value for m in measurements}
     for m in measurements:
@@ -112,10 +114,12 @@ def _edited(folder: Path, weighting: str, emotion: str) -> Path:
     return folder / "edits" / f"{weighting}_{emotion}.mp4"
 
 
-def _publish(folder: Path, video: Path, measurements: list[Measurement], steps: list[Step]) -> None:
+def _publish(
+    workspace: Workspace, folder: Path, video: Path, measurements: list[Measurement], steps: list[Step]
+) -> None:
     figure = folder / "figure1.png"
     with files.atomic(figure) as temporary:
-        temporary.write_bytes(encode(_figure(folder, video), "png"))
+        temporary.write_bytes(encode(_figure(workspace, folder, video), "png"))
     _three_abreast(folder, video, "angry", folder / "angry.mp4")
     captions = {"angry.mp4": "Source, NED, ours: the same seconds, made angry. The sound is the source's own."}
     with files.atomic(folder / "summary.html") as temporary:
@@ -125,20 +129,32 @@ def _publish(folder: Path, video: Path, measurements: list[Measurement], steps: 
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def _figure(folder: Path, video: Path) -> UInt8[np.ndarray, "height width 3"]:
+def _figure(workspace: Workspace, folder: Path, video: Path) -> UInt8[np.ndarray, "height width 3"]:
     """Return the same frame of the input and of every edit: methods in rows, emotions in columns."""
-    index = sum(1 for _ in read_frames(video)) // 2
-    source = _frame(video, index)
+    (clip_id,) = (c for c in workspace.clips("preprocess") if _source(workspace, c) == video.resolve())
+    with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
+        index = len(track.visible) // 2
+        box = np.asarray(track.boxes_px[index])
+    source = _frame(video, index, box)
     rows = {
-        name: [source, *(_frame(_edited(folder, weighting, emotion), index) for emotion in TARGETS)]
+        name: [source, *(_frame(_edited(folder, weighting, emotion), index, box) for emotion in TARGETS)]
         for name, weighting in RUNS.items()
     }
     return labelled_grid(rows, ["input", *TARGETS])
 
 
-def _frame(video: Path, index: int) -> UInt8[np.ndarray, "height width 3"]:
+def _source(workspace: Workspace, clip_id: str) -> Path:
+    with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
+        return Path(track.source).resolve()
+
+
+def _frame(video: Path, index: int, box_px: Float32[np.ndarray, " 4"]) -> UInt8[np.ndarray, "height width 3"]:
+    """Return one frame, cut to the head around a face's box."""
     ((_, _, rgb),) = read_frames(video, index, index + 1)
-    return rgb
+    (x0, y0, x1, y1), (height, width) = box_px, rgb.shape[:2]
+    reach, middle = 0.78 * (y1 - y0), (y0 + 0.42 * (y1 - y0))
+    left, right = max(int((x0 + x1) / 2 - reach), 0), min(int((x0 + x1) / 2 + reach), width)
+    return rgb[max(int(middle - reach), 0) : min(int(middle + reach), height), left:right]
 
 
 def _three_abreast(folder: Path, video: Path, emotion: str, out: Path) -> None:
