@@ -208,7 +208,7 @@ def draw_crop(
 def describe(look: Look, moment: Moment, landmarks: Float[np.ndarray, "68 2"]) -> list[int]:
     """Give the index of every attribute's value, -1 where a picture is between two."""
     face = landmarks[8, 1] - landmarks[27, 1]
-    gap = (landmarks[65:68, 1] - landmarks[61:64, 1][::-1]).mean() / face
+    gap = float((landmarks[65:68, 1] - landmarks[61:64, 1][::-1]).mean() / face)
     turn = float(moment.head_pose[1])
     facts = {
         "gender": int(look.skin.endswith("_male")),
