@@ -84,9 +84,9 @@ class _Rows:
 class Effort:
     """How long to iterate."""
 
-    who_frames: int = 24
-    who_steps: int = 7
-    how_steps: int = 6
+    who_frames: int = 16
+    who_steps: int = 6
+    how_steps: int = 5
 
 
 DEFAULT_EFFORT = Effort()
