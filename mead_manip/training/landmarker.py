@@ -52,7 +52,7 @@ class LandmarkerTraining:
     backdrops: tuple[Path, ...]
     run: Path
     steps: int
-    batch_size: int = 48
+    batch_size: int = 32
     learning_rate: float = 2e-3
     decay_from: float = 0.6  # share of the steps after which the learning rate falls to zero
     photograph_share: float = 0.5
