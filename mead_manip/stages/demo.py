@@ -22,11 +22,12 @@ from mead_manip.media.video import probe, read_frames, writer_like
 from mead_manip.reports.demo_page import Measurement, Step, demo_page
 from mead_manip.reports.figure import beside, labelled_grid
 from mead_manip.stages import plan
-from mead_manip.stages.demo_measures import measure
+from mead_manip.stages.demo_measures import clips_by_content, measure
 from mead_manip.stages.runner import Progress, Summary
 
 RUNS = {"NED": "none", "ours": "literal"}  # row of the figure -> weighting, which is also the name of the run
 EMOTIONS = "neutral,angry,disgusted,fear,happy,sad,surprised"
+UNSEEN = 7  # added to the seed of the people who are edited, so that nobody has trained on them
 MINUTES = 5  # what all of it takes on two cores
 
 
@@ -49,7 +50,7 @@ def run(
     size = {"size": config.size, "emotions": EMOTIONS, "levels": "3"}
     road.step("synth", str(tree), directory=str(tree), actors=config.actors, clips=config.clips,
               outliers=config.outliers, seed=common.seed, seconds=config.seconds, **size)  # fmt: skip
-    road.step("synth", str(held_out), directory=str(held_out), actors=2, clips=2, seed=common.seed + 1000,
+    road.step("synth", str(held_out), directory=str(held_out), actors=2, clips=2, seed=common.seed + UNSEEN,
               seconds=config.seconds + 1, **{**size, "emotions": "neutral", "size": max(config.size, 384)})  # fmt: skip
     road.step("preprocess", str(tree), path=str(tree), landmarks="builtin", workers=2)
     road.step("reconstruct3d")
@@ -131,7 +132,7 @@ def _publish(
 
 def _figure(workspace: Workspace, folder: Path, video: Path) -> UInt8[np.ndarray, "height width 3"]:
     """Return the same frame of the input and of every edit: methods in rows, emotions in columns."""
-    (clip_id,) = (c for c in workspace.clips("preprocess") if _source(workspace, c) == video.resolve())
+    clip_id = clips_by_content(workspace)[files.digest(video)]
     with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
         index = len(track.visible) // 2
         box = np.asarray(track.boxes_px[index])
@@ -141,11 +142,6 @@ def _figure(workspace: Workspace, folder: Path, video: Path) -> UInt8[np.ndarray
         for name, weighting in RUNS.items()
     }
     return labelled_grid(rows, ["input", *TARGETS])
-
-
-def _source(workspace: Workspace, clip_id: str) -> Path:
-    with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
-        return Path(track.source).resolve()
 
 
 def _frame(video: Path, index: int, box_px: Float32[np.ndarray, " 4"]) -> UInt8[np.ndarray, "height width 3"]:

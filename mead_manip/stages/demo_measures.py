@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from mead_manip import files
 from mead_manip.artifacts import store
 from mead_manip.artifacts.schemas import ClipScores, FaceTrack, ManipulatorWeights, Reconstruction, SyntheticTruth
 from mead_manip.artifacts.workspace import Workspace
@@ -131,13 +132,9 @@ def _manipulation(
 def _clips(workspace: Workspace, tree: Path) -> list[Clip]:
     """Pair what the workspace holds with the truth beside `tree`, by the content of the videos."""
     truth = store.load(SyntheticTruth, truth_path(tree))
-    by_source = {}
-    for clip_id in workspace.clips("preprocess"):
-        with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
-            by_source[Path(track.source).resolve()] = clip_id
-    clips = []
+    known, clips = clips_by_content(workspace), []
     for k, path in enumerate(truth.paths):
-        clip_id = by_source[(tree / path).resolve()]
+        clip_id = known[files.digest(tree / path)]
         frames = slice(int(truth.clip_start[k]), int(truth.clip_start[k + 1]))
         scores = workspace.path("clip-score", clip_id)
         clips.append(
@@ -155,6 +152,15 @@ def _clips(workspace: Workspace, tree: Path) -> list[Clip]:
             )
         )
     return clips
+
+
+def clips_by_content(workspace: Workspace) -> dict[str, str]:
+    """Return the id of every preprocessed clip by the sha256 of its video."""
+    found = {}
+    for clip_id in workspace.clips("preprocess"):
+        with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
+            found[track.source_digest] = clip_id
+    return found
 
 
 def truth_path(tree: Path) -> Path:
