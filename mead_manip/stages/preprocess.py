@@ -49,7 +49,7 @@ def run(
     finally:
         if not dry_run:
             digests.keep()  # a large tree takes minutes to read: what was read before Ctrl-C stays known
-    work = _Work(config, common, len(clips))
+    work = _Work(config, common)
     try:
         summary = run_clips(
             STAGE,
@@ -109,10 +109,9 @@ def _named(clips: list[Clip]) -> dict[str, Clip]:
 class _Work:
     """What is done for one clip; picklable, so that workers can do it."""
 
-    def __init__(self, config: PreprocessConfig, common: Common, n_clips: int) -> None:
+    def __init__(self, config: PreprocessConfig, common: Common) -> None:
         self.config = config
         self.device = common.device
-        self.one_thread = config.workers > 1 and n_clips > 1
 
     @property
     def detector(self) -> LandmarkDetector:
@@ -131,11 +130,15 @@ class _Work:
         )
 
     def compute(self, clip: Clip) -> FaceTrack:
-        if self.one_thread:
-            import torch
+        import torch
 
-            torch.set_num_threads(1)
-        return track_video(clip.path, self.detector, clip.labels, clip.digest)
+        # For networks this small a second thread gains a third on an idle machine and loses it all on a busy one.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return track_video(clip.path, self.detector, clip.labels, clip.digest)
+        finally:
+            torch.set_num_threads(threads)
 
 
 @functools.lru_cache(maxsize=2)

@@ -36,7 +36,7 @@ def test_every_frame_of_a_rendered_head_is_found_and_measured(detector, head):
     found = detector.detect(frames)
     assert all(d is not None for d in found)
     errors = [error(d.landmarks_px, points) for d, points in zip(found, truth, strict=True)]
-    assert np.mean(errors) < 0.08
+    assert np.mean(errors) < 0.06
     assert all(d.n_faces >= 1 and 0.5 <= d.score <= 1 for d in found)
     for d, points in zip(found, truth, strict=True):
         x0, y0, x1, y1 = d.box_px
@@ -103,4 +103,4 @@ def test_agreement_with_mediapipe_on_a_real_video(detector, shared):
     ours, theirs = detector.detect(frames), other.detect(frames)
     other.close()
     assert all(ours) and all(theirs)
-    assert np.mean([error(a.landmarks_px, b.landmarks_px) for a, b in zip(ours, theirs, strict=True)]) < 0.12
+    assert np.mean([error(a.landmarks_px, b.landmarks_px) for a, b in zip(ours, theirs, strict=True)]) < 0.06
