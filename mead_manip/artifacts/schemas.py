@@ -95,7 +95,7 @@ class ClipScores(Artifact):
 
 @dataclass(frozen=True)
 class ImageFeatures(Artifact):
-    """Sampled face crops of one clip in a text-image model's space, so that scoring again needs no pixel. clip-score ->"""
+    """Sampled face crops of one clip in a text-image model's space, so that re-scoring needs no pixel. clip-score ->"""
 
     NAME = "image_features"
     VERSION = 1

@@ -174,7 +174,8 @@ class Units:
 
     def _AU24(self) -> Points:
         # The target lifts the corners as well, which would make every angry mouth smile.
-        left = self._push(self._bell((MOUTH_HALF_WIDTH, LIP_LINE_Y, 1.4), (0.09, 0.07, 0.14)) * self.left, (0, -0.085, 0))
+        corner = self._bell((MOUTH_HALF_WIDTH, LIP_LINE_Y, 1.4), (0.09, 0.07, 0.14)) * self.left
+        left = self._push(corner, (0, -0.085, 0))
         return self._symmetric(self.target("mouth-compression")) + left + self.mirrored(left)
 
     def _AU28(self) -> Points:

@@ -61,9 +61,7 @@ class Studio:
         actor = self.actor(spec.actor)
         return make_take(spec, actor, self.model.coef_names, self.seed, self.n_frames, self.size)
 
-    def draw(
-        self, take: Take, frames: Sequence[int] | None = None
-    ) -> Iterator[np.ndarray]:
+    def draw(self, take: Take, frames: Sequence[int] | None = None) -> Iterator[np.ndarray]:
         """Draw some frames of a take (all, if not said), one after another: RGB, uint8."""
         actor, frames = self.actor(take.spec.actor), range(self.n_frames) if frames is None else frames
         scene = self._scene(actor)

@@ -179,3 +179,24 @@ def test_the_prior_fits_the_head(head):
 
     assert face_prior().coef_names == head.coef_names  # else: python -m mead_manip.synthetic.build_face_prior
     assert len(face_prior().identity_moment) == head.n_identity
+
+
+def test_neutral_clips_of_the_person_keep_emotion_from_being_taken_for_identity(head, acted, make_track, reconstructor):
+    def track(digest: str, **units: float):
+        expression = np.zeros_like(acted["expression"])
+        for name, value in units.items():
+            expression[:, [head.coef_names.index(f"{name}_{side}") for side in "LR"]] = value
+        points = landmarks_px(head, {**acted, "expression": expression})
+        points += np.random.default_rng(1).normal(0, 0.3, points.shape).astype(np.float32)
+        return make_track(N_FRAMES, landmarks_px=points, source_digest=digest)
+
+    def frown(found) -> float:
+        return float(found.expression[:, head.coef_names.index("AU4_L")].mean())
+
+    angry, neutral = track("a" * 64, AU4=0.9), track("b" * 64)
+
+    alone = reconstructor.reconstruct(angry)
+    known = reconstructor.reconstruct(angry, at_rest=[neutral])
+
+    assert frown(known) > max(0.6, frown(alone) + 0.1)
+    assert frown(reconstructor.reconstruct(neutral, at_rest=[neutral])) < 0.15

@@ -9,7 +9,7 @@ def test_landmark_error_is_in_inter_ocular_distances():
 
     truth = np.zeros((2, 68, 2))
     truth[:, 45, 0] = 50.0
-    found = truth + [3.0, 4.0]
+    found = truth + np.array([3.0, 4.0])
 
     assert landmark_error(found, truth) == pytest.approx([0.1, 0.1])
 

@@ -120,3 +120,19 @@ def test_a_fresh_run_loads_no_head(workspace, publish):
     face_model.load_head.cache_clear()
     assert run(workspace).fresh == ["a"]
     assert face_model.load_head.cache_info().misses == 0
+
+
+def test_a_persons_neutral_clips_are_inputs_of_all_their_clips(workspace, publish):
+    from mead_manip.artifacts import store
+
+    publish("M003_happy", actor="M003", emotion="happy")
+    publish("M003_neutral", actor="M003", emotion="neutral")
+    publish("W009_happy", actor="W009", emotion="happy")
+
+    run(workspace)
+
+    def at_rest(clip_id: str) -> dict:
+        return store.read_provenance(workspace.path("reconstruct3d", clip_id)).inputs["at_rest"]
+
+    assert list(at_rest("M003_happy")) == list(at_rest("M003_neutral")) == ["M003_neutral"]
+    assert at_rest("W009_happy") == {}
