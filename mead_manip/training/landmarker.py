@@ -60,7 +60,6 @@ class LandmarkerTraining:
     echo: int = 3  # times that a drawn sample is used, varied each time
     seed: int = 0
     threads: int = 1
-    bfloat16: bool = True
 
 
 class _Samples(IterableDataset):
@@ -115,8 +114,7 @@ def train(config: LandmarkerTraining) -> None:
         batch = _varied(config.network, next(batches), random)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _rate(step, config)
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-            terms = landmark_terms(net, *batch) if config.network == "landmarks" else finder_terms(net, *batch)
+        terms = landmark_terms(net, *batch) if config.network == "landmarks" else finder_terms(net, *batch)
         optimizer.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
