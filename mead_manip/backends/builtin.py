@@ -64,7 +64,7 @@ class BuiltinLandmarks:
         return f"{self.name}@{(digest(self._path) if self._path else asset_digest(ASSET))[:16]}"
 
     def detect(
-        self, frames: list[UInt8[np.ndarray, "height width 3"]], hints: Sequence[np.ndarray | None] | None = None
+        self, frames: list[UInt8[np.ndarray, "_ _ 3"]], hints: Sequence[np.ndarray | None] | None = None
     ) -> list[Detection | None]:
         """Follow the face from `hints[0]` (landmarks of the frame before) through consecutive frames."""
         last = hints[0] if hints else None

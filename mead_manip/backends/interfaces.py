@@ -33,7 +33,7 @@ class LandmarkDetector(Protocol):
         """Identity for the cache key: name and digest of the weights, told without loading them."""
 
     def detect(
-        self, frames: list[UInt8[np.ndarray, "height width 3"]], hints: Sequence[np.ndarray | None] | None = None
+        self, frames: list[UInt8[np.ndarray, "_ _ 3"]], hints: Sequence[np.ndarray | None] | None = None
     ) -> list[Detection | None]:
         """Give one detection per RGB frame, None where no face is seen.
 

@@ -65,7 +65,7 @@ class MediapipeLandmarks:
         return f"{self.name}@{(digest(Path(self._given)) if self._given else SHA256)[:16]}"
 
     def detect(
-        self, frames: list[UInt8[np.ndarray, "height width 3"]], hints: Sequence[np.ndarray | None] | None = None
+        self, frames: list[UInt8[np.ndarray, "_ _ 3"]], hints: Sequence[np.ndarray | None] | None = None
     ) -> list[Detection | None]:
         """Detect in every frame by itself; of several faces the one nearest to the last, else the largest."""
         last = hints[0] if hints else None
