@@ -14,7 +14,7 @@ from mead_manip.rendering.rasterizer import rasterize
 from mead_manip.rendering.relighting import vertex_normals
 
 # Linear-light reflectance in the light that falls on the mouth, RGB; lit skin reflects about 1 in red.
-TEETH = np.array([1.25, 1.13, 0.93], np.float32)
+TEETH = np.array([1.12, 1.03, 0.87], np.float32)
 TONGUE = np.array([0.66, 0.30, 0.30], np.float32)
 CAVITY = np.array([0.20, 0.06, 0.05], np.float32)
 EYE_LIGHT = 0.9  # teeth reflect a little less than the white of the eye
