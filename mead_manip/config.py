@@ -90,7 +90,9 @@ class TrainConfig:
     ema: float | None = setting(
         None, "Decay of the weights' moving average, which is what is published; 0 is off.", minimum=0, maximum=0.9999
     )
-    weight_adversarial: float = setting(1.0, "Weight of the adversarial term.", minimum=0)
+    weight_adversarial: float | None = setting(
+        None, "Weight of the adversarial term; the size's own where not given (1 in the paper).", minimum=0
+    )
     weight_style: float = setting(1.0, "Weight of the style term.", minimum=0)
     weight_cycle: float = setting(1.0, "Weight of the cycle term.", minimum=0)
     weight_mouth: float = setting(1.0, "Weight of the jaw correlation.", minimum=0)

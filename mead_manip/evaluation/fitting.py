@@ -9,7 +9,7 @@ from jaxtyping import Float, Float32
 
 from mead_manip.geometry import matrix_from_axis_angle
 
-MOVES = 0.03  # standard deviation below which a unit counts as at rest: no correlation is defined on rest
+MOVES = 0.01  # standard deviation below which a unit counts as at rest: no correlation is defined on rest
 
 
 def landmark_error(

@@ -17,7 +17,7 @@ from mead_manip.rendering.relighting import vertex_normals
 TEETH = np.array([1.12, 1.03, 0.87], np.float32)
 TONGUE = np.array([0.66, 0.30, 0.30], np.float32)
 CAVITY = np.array([0.20, 0.06, 0.05], np.float32)
-EYE_LIGHT = 0.9  # teeth reflect a little less than the white of the eye
+EYE_LIGHT = 0.75  # teeth reflect a little less than the white of the eye
 KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from mead_manip import files
 from mead_manip.artifacts import store
@@ -73,11 +73,14 @@ def _perception(clips: list[Clip]) -> list[Measurement]:
             "fitting residual", f"{residual:.4f}", "of the inter-ocular distance, against the landmarks it was given"
         ),
         Measurement("head pose error", f"{pose:.1f}°", "mean angle against the truth"),
-        Measurement("jaw opening, correlation with truth", f"{np.nanmean(jaw):.2f}"),
-        Measurement(
-            "expression units, correlation with truth", f"{np.nanmedian(units):.2f}", "median over the units that move"
-        ),
+        Measurement("jaw opening, correlation with truth", _median(jaw)),
+        Measurement("expression units, correlation with truth", _median(units), "median over the units that move"),
     ]
+
+
+def _median(correlation: Float[np.ndarray, " coef"]) -> str:
+    defined = correlation[np.isfinite(correlation)]
+    return f"{np.median(defined):.2f}" if defined.size else "-"
 
 
 def _suppression(clips: list[Clip]) -> list[Measurement]:

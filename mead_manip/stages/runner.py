@@ -141,6 +141,8 @@ def run_clips(
     `compute` and `provenance` must be picklable.
     """
     summary = Summary(stage, destination=str(workspace.folder(stage)))
+    # The closing line names every failure; of a single clip it would be the same line twice.
+    named = progress if len(items) > 1 else SilentProgress()
     todo: dict[str, Provenance] = {}
     for clip_id, item in items.items():
         try:
@@ -149,7 +151,7 @@ def run_clips(
         except _HOPELESS:
             raise
         except Exception as error:
-            _record_failure(summary, clip_id, error, progress)
+            _record_failure(summary, clip_id, error, named)
             continue
         if reason is None:
             summary.fresh.append(clip_id)
@@ -170,7 +172,7 @@ def run_clips(
         if failure is None:
             summary.done.append(clip_id)
         else:
-            _record_failure(summary, clip_id, failure, progress)
+            _record_failure(summary, clip_id, failure, named)
     return summary
 
 

@@ -14,10 +14,27 @@ DECAY_STEPS = 10  # the learning rate falls to zero in this many equal steps
 SHORT_RUN_DECAY = 0.3  # the last part of a run counted in iterations, in which it falls
 
 # Where a setting is not given, the size decides. `full` is NED's fine-tuning on MEAD. `small` learns twenty times as
-# fast and holds the mapping network back (a hundredth of the step, StarGAN v2's proportion): at an equal step its codes
-# collapse to one before the discriminator has learned to tell emotions apart.
-_FULL = {"epochs": 10, "iterations": None, "batch_size": 64, "learning_rate": 1e-4, "mapping_rate": 1.0, "ema": 0.0}
-_SMALL = {"epochs": None, "iterations": 400, "batch_size": 32, "learning_rate": 2e-3, "mapping_rate": 0.01, "ema": 0.99}
+# fast. It holds the mapping network back (a hundredth of the step, StarGAN v2's proportion): at an equal step its codes
+# collapse to one before the discriminator can tell emotions apart. And it weighs the adversarial term four times: at
+# once, one or two of the six emotions were not learned in 400 iterations (docs/manipulator.md).
+_FULL = {
+    "epochs": 10,
+    "iterations": None,
+    "batch_size": 64,
+    "learning_rate": 1e-4,
+    "mapping_rate": 1.0,
+    "ema": 0.0,
+    "weight_adversarial": 1.0,
+}
+_SMALL = {
+    "epochs": None,
+    "iterations": 400,
+    "batch_size": 32,
+    "learning_rate": 2e-3,
+    "mapping_rate": 0.01,
+    "ema": 0.99,
+    "weight_adversarial": 4.0,
+}
 _BY_SIZE = {"full": _FULL, "small": _SMALL}
 
 
@@ -68,7 +85,7 @@ def recipe_of(config: TrainConfig, n_windows: int, coef_names: Sequence[str] = (
         iterations, decay_every = epochs * per_epoch, per_epoch
         decay_from = max(1, epochs - DECAY_STEPS + 1) * per_epoch
     weights = {
-        "adversarial": config.weight_adversarial,
+        "adversarial": float(settled["weight_adversarial"] or 0.0),
         "style": config.weight_style,
         "cycle": config.weight_cycle,
         "mouth": config.weight_mouth,
