@@ -21,7 +21,6 @@ from mead_manip.artifacts.assets import ASSETS
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import LandmarkConventions
 from mead_manip.backends import registry
-from mead_manip.backends.fitting import one_thread
 from mead_manip.backends.interfaces import LandmarkDetector
 from mead_manip.errors import NoFaceError
 from mead_manip.media import london
@@ -32,6 +31,7 @@ from mead_manip.models.fitting import Effort, fit_clip
 from mead_manip.models.landmarker import mirror_order
 from mead_manip.models.observation import observe
 from mead_manip.models.point_head import PointHead, mean_landmarks, point_head
+from mead_manip.models.threads import threads
 
 BUILDER_VERSION = 1
 ROUNDS = 8  # each takes a person's share out of the mean and moves the table by what is left
@@ -51,7 +51,7 @@ def main() -> None:
     rows = {detector.name: faces}
     if (arguments.photographs / london.TEMPLATE).is_file():
         rows["london"] = list(london.hand_placed(arguments.photographs).values())
-    with one_thread():
+    with threads(1):
         offsets = torch.stack([convention_of(row, point_head(load_head())) for row in rows.values()])
     table = LandmarkConventions(
         offsets=offsets.numpy().astype(np.float32),

@@ -1,7 +1,6 @@
 """Reconstructor "fit": the built-in head fitted to the landmarks of a whole clip, offline, on any CPU."""
 
-import contextlib
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +15,7 @@ from mead_manip.models.face_model import load_head
 from mead_manip.models.fitting import Effort, Fit, Person, Priors, find_clip_person, fit_clip
 from mead_manip.models.observation import Observation, Picture, observe
 from mead_manip.models.point_head import PointHead, mean_landmarks, point_head
+from mead_manip.models.threads import threads
 
 VERSION = 3  # raised by hand when the same landmarks give other coefficients
 HEAD = "head.h5"
@@ -46,7 +46,8 @@ class FittingReconstructor:
             raise NoFaceError(f"{track.source}: no face in any frame", expected="a face in at least one frame")
         seen, picture = observe(track.landmarks_px, track.visible, self._rest)
         priors = self._priors(track)
-        with one_thread():
+        # A clip is many small products: more threads would only wait for each other.
+        with threads(1):
             if at_rest:
                 priors = of_person(priors, self._person(at_rest))
             fit = fit_clip(self._head, seen, priors, default_trust(), Effort())
@@ -105,17 +106,6 @@ class FittingReconstructor:
     @cached_property
     def _rest(self) -> torch.Tensor:
         return mean_landmarks(self._head)
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch from sharing out a clip's many small products: its threads would only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _residual(track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Float32[np.ndarray, " frame"]:

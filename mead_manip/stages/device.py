@@ -1,8 +1,5 @@
 """Where to compute: the word of --device becomes a torch device, once, before anything is loaded."""
 
-import contextlib
-from collections.abc import Iterator
-
 import torch
 
 from mead_manip.errors import BackendUnavailable, UsageError
@@ -24,14 +21,3 @@ def choose_device(name: str) -> torch.device:
     if missing:
         raise BackendUnavailable(f"device {name} is not there", remedy="use --device auto or cpu")
     return device
-
-
-@contextlib.contextmanager
-def threads(n_threads: int | None) -> Iterator[None]:
-    """Compute on `n_threads` processor threads (None leaves the number alone)."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

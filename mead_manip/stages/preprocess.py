@@ -130,15 +130,11 @@ class _Work:
         )
 
     def compute(self, clip: Clip) -> FaceTrack:
-        import torch
+        from mead_manip.models.threads import threads
 
         # For networks this small a second thread gains a third on an idle machine and loses it all on a busy one.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with threads(1):
             return track_video(clip.path, self.detector, clip.labels, clip.digest)
-        finally:
-            torch.set_num_threads(threads)
 
 
 @functools.lru_cache(maxsize=2)

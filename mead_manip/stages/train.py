@@ -19,8 +19,9 @@ from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.errors import ArtifactInvalid, ArtifactMissing, Interrupted, MeadManipError
 from mead_manip.models.manipulation import coefs_of
 from mead_manip.models.manipulator import Architecture, Manipulator
+from mead_manip.models.threads import threads
 from mead_manip.stages import plan
-from mead_manip.stages.device import choose_device, threads
+from mead_manip.stages.device import choose_device
 from mead_manip.stages.referee import referee
 from mead_manip.stages.run_folder import RunFolder, stop_requests
 from mead_manip.stages.runner import Progress, Summary
