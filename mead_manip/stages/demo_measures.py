@@ -26,6 +26,7 @@ from mead_manip.evaluation.sequences import (
 from mead_manip.models.manipulation import coefs_of, manipulate
 from mead_manip.models.manipulator import Manipulator
 from mead_manip.reports.demo_page import Measurement
+from mead_manip.synthetic.mead import truth_path
 
 STYLES = 8  # style codes drawn per clip and emotion: one draw says little (suppression protocol 3.3.2)
 
@@ -164,8 +165,3 @@ def clips_by_content(workspace: Workspace) -> dict[str, str]:
         with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
             found[track.source_digest] = clip_id
     return found
-
-
-def truth_path(tree: Path) -> Path:
-    """Give the path of the truth that `synth` writes beside a tree."""
-    return tree.with_name(tree.name + ".truth.h5")

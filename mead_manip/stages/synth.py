@@ -24,7 +24,7 @@ from mead_manip.errors import ArtifactInvalid, MeadManipError, UsageError
 from mead_manip.media.video import read_comment
 from mead_manip.stages.runner import Progress, Summary
 from mead_manip.synthetic.actors import ACTOR_NAMES
-from mead_manip.synthetic.mead import FPS, LEVELS, ClipSpec, list_clips
+from mead_manip.synthetic.mead import FPS, LEVELS, ClipSpec, list_clips, truth_path
 from mead_manip.synthetic.recording import Studio, head_name
 
 STAGE = "synth"
@@ -59,11 +59,6 @@ def run(
     summary.detail = f"truth in {truth_path(tree)}" + (f", {planted} planted outliers" if planted else "")
     summary.facts = {"truth": str(truth_path(tree)), "outliers": planted, "frames": len(plan.specs) * plan.n_frames}
     return summary
-
-
-def truth_path(tree: Path) -> Path:
-    """Give the place of a tree's truth: beside it."""
-    return tree.parent / f"{tree.resolve().name}.truth.h5"
 
 
 # ---- below: what is to be done -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -176,3 +177,8 @@ def _camera(actor: Actor, performance: Performance, size: int, rng: np.random.Ge
     y_px = y + size * stance[1] + 0.25 * scale * turn[:, 0]
     factor = 1 + 0.015 * rng.normal() + 0.02 * turn[:, 0]
     return np.stack([scale * factor, x_px, y_px], axis=1).astype(np.float32)
+
+
+def truth_path(tree: Path) -> Path:
+    """Give the place of a tree's truth: beside it."""
+    return tree.parent / f"{tree.resolve().name}.truth.h5"

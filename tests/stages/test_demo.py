@@ -46,8 +46,8 @@ def tree(tmp_path):
     from mead_manip.artifacts.workspace import Workspace
     from mead_manip.config import Common, Reconstruct3dConfig, SynthConfig
     from mead_manip.stages import reconstruct3d, synth
-    from mead_manip.stages.demo_measures import truth_path
     from mead_manip.stages.runner import SilentProgress
+    from mead_manip.synthetic.mead import truth_path
 
     folder, workspace, quiet = tmp_path / "MEAD", Workspace(tmp_path / "work"), SilentProgress()
     config = SynthConfig(str(folder), actors=1, clips=1, size=96, seconds=0.7, emotions=("happy",), workers=0)
