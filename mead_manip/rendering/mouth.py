@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.rendering.rasterizer import rasterize
-from mead_manip.rendering.relighting import vertex_normals
+from mead_manip.rendering.relighting import image_normals
 
 # Linear-light reflectance in the light that falls on the mouth, RGB; lit skin reflects about 1 in red.
 TEETH = np.array([1.12, 1.03, 0.87], np.float32)
@@ -100,7 +100,7 @@ class MouthPainter:
         self, vertices: Float32[np.ndarray, "vertex 3"], triangle: Int[np.ndarray, "h w"]
     ) -> Float32[np.ndarray, "h w"]:
         """Return light per pixel: facing normals are bright, what lies deep behind the lips is dark."""
-        normal, _ = vertex_normals(vertices, self.triangles)
+        normal = image_normals(vertices, self.triangles)
         corners = self.triangles[np.maximum(triangle, 0)]
         facing = np.clip(normal[corners][..., 2].mean(axis=-1), 0.0, 1.0)
         depth = vertices[corners][..., 2].mean(axis=-1)
