@@ -28,7 +28,7 @@ from mead_manip.stages.runner import Progress, Summary
 RUNS = {"NED": "none", "ours": "literal"}  # row of the figure -> weighting, which is also the name of the run
 EMOTIONS = "neutral,angry,disgusted,fear,happy,sad,surprised"
 UNSEEN = 16  # added to the seed of the people who are edited, so that nobody has trained on them
-INTENSITY = 1.5  # the fit sees about half of what was acted, and the manipulator learns what the fit saw
+INTENSITY = 1.5  # the fit sees less than was acted, and the manipulator learns what the fit saw
 MINUTES = 5  # what all of it takes on two cores
 
 
