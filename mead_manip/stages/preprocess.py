@@ -1,36 +1,20 @@
 """MEAD tree | video -> FaceTrack"""
 
 import functools
-import json
-from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
 
-from mead_manip import files
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import FaceTrack
-from mead_manip.artifacts.workspace import Workspace, clip_id_from
+from mead_manip.artifacts.workspace import Workspace
 from mead_manip.backends import registry
 from mead_manip.backends.interfaces import LandmarkDetector
 from mead_manip.config import Common, PreprocessConfig, result_params
-from mead_manip.errors import InputMissing, UsageError
-from mead_manip.media.mead_tree import ClipLabels, Selection, find_videos, parse_clip_path
+from mead_manip.stages.clip_finding import Clip, Digests, find_clips
 from mead_manip.stages.runner import Progress, Summary, run_clips
 from mead_manip.stages.tracking import track_video
 
 STAGE = "preprocess"
 STAGE_VERSION = 1
-_DIGESTS = "sources.json"  # content digests by size and time, so that a fresh run reads no video
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One video, what its path says about it, and the sha256 of its content."""
-
-    path: Path
-    labels: ClipLabels
-    digest: str
 
 
 def run(
@@ -43,7 +27,7 @@ def run(
     progress: Progress,
 ) -> Summary:
     """Find and follow the face of every clip below `config.path`."""
-    digests = _Digests(workspace)
+    digests = Digests(workspace, STAGE)
     try:
         clips = find_clips(config, digests, progress)
     finally:
@@ -67,43 +51,6 @@ def run(
         work.detector.close()  # some cannot be closed any more once the interpreter goes down
     _say_what_was_seen(workspace, summary, progress)
     return summary
-
-
-def find_clips(config: PreprocessConfig, digests: "_Digests", progress: Progress) -> dict[str, Clip]:
-    """Give the clips below `config.path` under their ids: labels for MEAD, name and content for any other video."""
-    path = Path(config.path)
-    if not config.path or not path.exists():
-        raise InputMissing(f"{config.path or 'no path'} does not exist", expected="a MEAD tree or a video")
-    selection = Selection.parse(config.actors, config.views, config.emotions, config.levels)
-    videos = find_videos(path) if path.is_dir() else [path]
-    if not videos:
-        raise InputMissing(
-            f"no video in {path}", expected="a MEAD tree or a folder of videos (mp4, mov, mkv, webm, avi)"
-        )
-    labels = {video: parse_clip_path(video.resolve()) if path.is_dir() else ClipLabels() for video in videos}
-    chosen = [video for video in videos if path.is_file() or selection.wants(labels[video])]
-    if not chosen:
-        raise UsageError(
-            f"none of the {len(videos)} clips in {path} is wanted",
-            remedy="loosen --actors, --views, --emotions or --levels",
-        )
-    read = progress.clips(chosen, len(chosen), "reading")
-    clips = [Clip(video, labels[video], digests.of(video)) for video in read]
-    return _named(clips)
-
-
-def _named(clips: list[Clip]) -> dict[str, Clip]:
-    """Give every clip its id; clips that their labels do not tell apart carry their content's digest."""
-    ids = [clip_id_from(*clip.labels.parts) if clip.labels.is_mead else "" for clip in clips]
-    count = Counter(ids)
-    named = {}
-    for clip, clip_id in zip(clips, ids, strict=True):
-        if not clip_id:
-            clip_id = clip_id_from("video", f"{clip.path.stem}-{clip.digest[:8]}")
-        elif count[clip_id] > 1:
-            clip_id = f"{clip_id}-{clip.digest[:8]}"
-        named[clip_id] = clip  # the same content twice under one name is one clip
-    return named
 
 
 class _Work:
@@ -141,37 +88,6 @@ class _Work:
 def _detector(name: str, model: str | None, device: str) -> LandmarkDetector:
     detector: LandmarkDetector = registry.load("landmarks", name, model=model, device=device)
     return detector
-
-
-class _Digests:
-    """sha256 of videos, remembered by path, size and time of change."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.path = workspace.folder(STAGE) / _DIGESTS
-        self.known: dict[str, list[int | str]] = {}
-        self.changed = False
-        if self.path.is_file():
-            try:
-                self.known = dict(json.loads(self.path.read_text()))
-            except (OSError, ValueError, TypeError):
-                self.known = {}  # only a memory: it is made again
-
-    def of(self, video: Path) -> str:
-        """Give the digest of a file's content."""
-        status, name = video.stat(), str(video.resolve())
-        stamp: list[int | str] = [status.st_size, status.st_mtime_ns]
-        known = self.known.get(name, [])
-        if known[:2] != stamp:
-            self.known[name] = [*stamp, files.digest(video)]
-            self.changed = True
-        return str(self.known[name][2])
-
-    def keep(self) -> None:
-        """Write what is known beside the tracks."""
-        if not self.changed:
-            return
-        with files.atomic(self.path) as temporary:
-            temporary.write_text(json.dumps(self.known, indent=0, sort_keys=True))
 
 
 def _say_what_was_seen(workspace: Workspace, summary: Summary, progress: Progress) -> None:
