@@ -134,6 +134,15 @@ def fill_invisible(
     return values[np.where(nearer, seen[before], seen[after])]
 
 
+def landmark_jitter(landmarks_px: Float[np.ndarray, "frame 68 2"]) -> float:
+    """Give the mean second difference over time of iBUG-68 landmarks, in distances of the outer eye corners."""
+    if len(landmarks_px) < 3:
+        return 0.0
+    size = np.linalg.norm(landmarks_px[1:-1, 45] - landmarks_px[1:-1, 36], axis=-1)
+    bend = np.linalg.norm(np.diff(landmarks_px, 2, axis=0), axis=-1).mean(axis=1)
+    return float((bend / np.maximum(size, _TINY)).mean())
+
+
 def overlap_add(
     windows: Float[np.ndarray, "window length *rest"], starts: list[int], n_frames: int
 ) -> Float[np.ndarray, "frame *rest"]:

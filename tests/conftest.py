@@ -41,7 +41,9 @@ def make_track():
         values = {
             "face_bytes": np.arange(2 * n_frames, dtype=np.uint8),
             "face_offsets": np.arange(0, 2 * n_frames + 1, 2, dtype=np.int64),
-            "landmarks_px": np.zeros((n_frames, 68, 2), np.float32),
+            **{name: np.zeros((n_frames, 68, 2), np.float32) for name in ("landmarks_px", "landmarks_raw_px")},
+            "pupils_px": np.zeros((n_frames, 2, 2), np.float32),
+            "mesh_px": np.zeros((n_frames, 0, 2), np.float32),
             "boxes_px": np.zeros((n_frames, 4), np.float32),
             "frame_from_crop": np.zeros((n_frames, 2, 3), np.float32),
             "visible": np.ones(n_frames, bool),
@@ -56,8 +58,14 @@ def make_track():
             "emotion": "happy",
             "view": "front",
             "level": 3,
-            "sentence": 12,
+            "take": 12,
+            "sentence": 0,
             "landmark_backend": "builtin",
+            "face": 1,
+            "most_faces": 1,
+            "cuts": np.zeros(0, np.int32),
+            "jitter_raw": 0.01,
+            "jitter": 0.005,
         }
         return FaceTrack(**{**values, **changes})
 
@@ -77,6 +85,7 @@ def make_reconstruction():
             "expression": np.zeros((n_frames, n_coefs), np.float32),
             **{name: np.zeros((n_frames, 3), np.float32) for name in ("jaw_pose", "head_pose", "camera")},
             **{name: np.zeros((n_frames, 2), np.float32) for name in ("eyelids", "gaze")},
+            "detail": np.zeros((n_frames, 0), np.float32),
             "visible": np.ones(n_frames, bool),
             "residual": np.zeros(n_frames, np.float32),
             "face_model": "toy",

@@ -33,7 +33,7 @@ def write_track(path, make_track, **changes):
     from mead_manip.artifacts.provenance import Provenance
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    store.save(make_track(**changes), path, Provenance("face_track/1", "preprocess", 1))
+    store.save(make_track(**changes), path, Provenance("face_track/2", "preprocess", 1))
 
 
 # ---- usage --------------------------------------------------------------------------------------------------------
@@ -106,8 +106,8 @@ def test_a_file_of_another_stage_in_place_of_a_track(mead, make_reconstruction, 
     from mead_manip.artifacts.provenance import Provenance
 
     path = Path("work/preprocess/odd.h5")
-    store.save(make_reconstruction(), path, Provenance("reconstruction/1", "reconstruct3d", 1))
-    mead("clip-score", "--dry-run", code=1, says="odd.h5: holds reconstruction/1; expected face_track/1")
+    store.save(make_reconstruction(), path, Provenance("reconstruction/2", "reconstruct3d", 1))
+    mead("clip-score", "--dry-run", code=1, says="odd.h5: holds reconstruction/2; expected face_track/2")
 
 
 # ---- interruption -------------------------------------------------------------------------------------------------

@@ -19,11 +19,14 @@ class FaceTrack(Artifact):
     """The face of one clip, frame by frame. preprocess ->"""
 
     NAME = "face_track"
-    VERSION = 1
+    VERSION = 2
 
     face_bytes: UInt8[np.ndarray, " byte"]  # JPEG 95 of 256x256 RGB crops, one after another
     face_offsets: Int64[np.ndarray, "frame+1"]  # crop i is face_bytes[offsets[i]:offsets[i + 1]]; empty if not visible
-    landmarks_px: Float32[np.ndarray, "frame 68 2"]  # iBUG-68, pixels of the frame
+    landmarks_px: Float32[np.ndarray, "frame 68 2"]  # iBUG-68, pixels of the frame, smoothed over time
+    landmarks_raw_px: Float32[np.ndarray, "frame 68 2"]  # the same as the detector gave them
+    pupils_px: Float32[np.ndarray, "frame eye=2 2"]  # of the eyes at points 36-41 (the subject's right) and 42-47
+    mesh_px: Float32[np.ndarray, "frame mesh 2"]  # denser points of a detector that has them; no column where not
     boxes_px: Float32[np.ndarray, "frame 4"]  # x0 y0 x1 y1, pixels of the frame
     frame_from_crop: Float32[np.ndarray, "frame 2 3"]  # affine: crop pixels -> frame pixels
     visible: Bool[np.ndarray, " frame"]
@@ -38,9 +41,14 @@ class FaceTrack(Artifact):
     emotion: str
     view: str
     level: int  # 1..3; 0 where unknown
-    sentence: int  # 0 where unknown
+    take: int  # the number in the file's name; 0 where unknown
+    sentence: int  # rank among the takes of a complete cell (actor, view, emotion, level), from 1; 0 where unknown
     landmark_backend: str
-    most_faces: int = 1  # that one frame showed; the others were not followed
+    face: int  # which face of the video, from 1, as `mead-manip faces` counts them
+    most_faces: int  # that one frame showed
+    cuts: Int32[np.ndarray, " cut"]  # frames that begin a new shot; the first frame is none
+    jitter_raw: float  # mean second difference of landmarks_raw_px / inter-ocular distance
+    jitter: float  # the same of landmarks_px
 
 
 @dataclass(frozen=True)
@@ -48,15 +56,16 @@ class Reconstruction(Artifact):
     """Face-model coefficients of one clip. reconstruct3d ->"""
 
     NAME = "reconstruction"
-    VERSION = 1
+    VERSION = 2
 
     identity: Float32[np.ndarray, " identity"]  # one person per clip
     expression: Float32[np.ndarray, "frame coef"]  # coefficients named by coef_names
     jaw_pose: Float32[np.ndarray, "frame 3"]  # axis-angle about the jaw joint; component 0 > 0 opens
     eyelids: Float32[np.ndarray, "frame 2"]  # left, right: 0 open .. 1 closed
     gaze: Float32[np.ndarray, "frame 2"]  # yaw, pitch
-    head_pose: Float32[np.ndarray, "frame 3"]  # axis-angle about the head's origin
-    camera: Float32[np.ndarray, "frame 3"]  # scale px/dm, tx px, ty px
+    detail: Float32[np.ndarray, "frame detail"]  # DECA's wrinkle codes; no column where the model has none
+    head_pose: Float32[np.ndarray, "frame 3"]  # axis-angle about the head's origin (FLAME: about its root joint)
+    camera: Float32[np.ndarray, "frame 3"]  # scale px/dm (FLAME: px/m), tx px, ty px
     visible: Bool[np.ndarray, " frame"]
     residual: Float32[np.ndarray, " frame"]  # mean landmark distance / inter-ocular distance
     face_model: str

@@ -81,6 +81,7 @@ class FittingReconstructor:
             jaw_pose=frames[:, k : k + 3].astype(np.float32),
             eyelids=frames[:, k + 3 : k + 5].astype(np.float32),
             gaze=np.zeros((len(frames), 2), np.float32),  # 68 landmarks hold no pupils
+            detail=np.zeros((len(frames), 0), np.float32),
             head_pose=frames[:, k + 5 : k + 8].astype(np.float32),
             camera=picture.to_camera(frames[:, k + 8 :]).astype(np.float32),
             visible=track.visible,

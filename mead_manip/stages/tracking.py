@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from mead_manip.artifacts.schemas import FaceTrack
 from mead_manip.backends.interfaces import Detection, LandmarkDetector
 from mead_manip.errors import ClipTooShort, MediaError, NoFaceError
-from mead_manip.geometry import fill_invisible
+from mead_manip.geometry import fill_invisible, landmark_jitter
 from mead_manip.media.face_crops import crop_squares, cut_crop, smooth_boxes
 from mead_manip.media.images import encode
 from mead_manip.media.mead_tree import ClipLabels
@@ -45,6 +45,9 @@ def track_video(path: Path, detector: LandmarkDetector, labels: ClipLabels, dige
         face_bytes=face_bytes,
         face_offsets=face_offsets,
         landmarks_px=seen.landmarks_px,
+        landmarks_raw_px=seen.landmarks_px,
+        pupils_px=np.stack([seen.landmarks_px[:, 36:42].mean(1), seen.landmarks_px[:, 42:48].mean(1)], axis=1),
+        mesh_px=np.zeros((len(boxes), 0, 2), np.float32),
         boxes_px=boxes,
         frame_from_crop=frame_from_crop,
         visible=seen.visible,
@@ -59,9 +62,14 @@ def track_video(path: Path, detector: LandmarkDetector, labels: ClipLabels, dige
         emotion=labels.emotion,
         view=labels.view,
         level=labels.level,
-        sentence=labels.sentence,
+        take=labels.sentence,
+        sentence=0,
         landmark_backend=detector.name,
+        face=1,
         most_faces=seen.most_faces,
+        cuts=np.zeros(0, np.int32),
+        jitter_raw=landmark_jitter(seen.landmarks_px),
+        jitter=landmark_jitter(seen.landmarks_px),
     )
 
 

@@ -31,7 +31,7 @@ def test_an_offset_table_is_one_longer_than_the_frames(make_track):
     ],
 )
 def test_a_wrong_type_is_refused_with_the_field_s_name(make_reconstruction, name, value):
-    with pytest.raises(ArtifactInvalid, match=f"reconstruction/1 {name}: .*expected"):
+    with pytest.raises(ArtifactInvalid, match=f"reconstruction/2 {name}: .*expected"):
         make_reconstruction(5, **{name: value})
 
 

@@ -9,7 +9,7 @@ from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import ManipulatorWeights, Reconstruction
 from mead_manip.errors import ArtifactInvalid
 
-PROVENANCE = Provenance("reconstruction/1", "reconstruct3d", 1)
+PROVENANCE = Provenance("reconstruction/2", "reconstruct3d", 1)
 
 
 @pytest.fixture

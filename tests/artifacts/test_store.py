@@ -57,7 +57,7 @@ def test_opened_reads_slices_and_scalars(tmp_path, make_track):
 
 def test_a_long_record_of_inputs_fits(tmp_path, make_reconstruction):
     inputs = {"reconstruction": {f"clip_{index:05d}": f"{index:016x}" for index in range(20_000)}}
-    provenance = Provenance("reconstruction/1", "train", 1, {}, inputs)
+    provenance = Provenance("reconstruction/2", "train", 1, {}, inputs)
     store.save(make_reconstruction(), tmp_path / "a.h5", provenance)
     assert store.read_provenance(tmp_path / "a.h5") == provenance
     assert store.read_key(tmp_path / "a.h5") == provenance.key
@@ -68,8 +68,8 @@ def test_a_long_record_of_inputs_fits(tmp_path, make_reconstruction):
 
 def test_check_says_missing_fresh_or_stale_with_reasons(tmp_path, make_reconstruction):
     path = tmp_path / "deep" / "a.h5"
-    old = Provenance("reconstruction/1", "s", 1, {"margin": 0.25}, {"face_track": "aaaa"}, "fit@1")
-    new = Provenance("reconstruction/1", "s", 1, {"margin": 0.3}, {"face_track": "bbbb"}, "fit@1")
+    old = Provenance("reconstruction/2", "s", 1, {"margin": 0.25}, {"face_track": "aaaa"}, "fit@1")
+    new = Provenance("reconstruction/2", "s", 1, {"margin": 0.3}, {"face_track": "bbbb"}, "fit@1")
     assert store.check(path, Reconstruction, old).kind is store.MISSING
     store.save(make_reconstruction(), path, old)
     assert store.check(path, Reconstruction, old) == store.State(store.FRESH)
@@ -85,7 +85,7 @@ def test_an_unreadable_file_is_stale_in_a_cache_and_an_error_as_input(tmp_path, 
     state = store.check(path, Reconstruction, provenance_of(Reconstruction))
     assert state.kind is store.STALE and str(path) in state.reasons[0]
     with pytest.raises(
-        ArtifactInvalid, match=r"a\.h5 is (empty \(0 bytes\)|no readable HDF5).*expected .*reconstruction/1"
+        ArtifactInvalid, match=r"a\.h5 is (empty \(0 bytes\)|no readable HDF5).*expected .*reconstruction/2"
     ):
         store.load(Reconstruction, path)
 
@@ -100,8 +100,8 @@ def test_a_truncated_file_is_stale(tmp_path, make_track):
 def test_a_file_of_another_stage_is_stale_in_a_cache_and_an_error_as_input(tmp_path, make_track):
     path = tmp_path / "a.h5"
     store.save(make_track(), path, provenance_of(FaceTrack))
-    assert "holds face_track/1" in store.check(path, Reconstruction, provenance_of(Reconstruction)).reasons[0]
-    with pytest.raises(ArtifactInvalid, match=r"a\.h5: holds face_track/1; expected reconstruction/1"):
+    assert "holds face_track/2" in store.check(path, Reconstruction, provenance_of(Reconstruction)).reasons[0]
+    with pytest.raises(ArtifactInvalid, match=r"a\.h5: holds face_track/2; expected reconstruction/2"):
         store.load(Reconstruction, path)
 
 
@@ -116,7 +116,7 @@ def test_missing_files_and_folders_have_their_errors(tmp_path):
 
 
 def test_a_provenance_of_another_schema_is_refused_before_writing(tmp_path, make_track):
-    with pytest.raises(ArtifactInvalid, match="provenance for reconstruction/1; expected face_track/1"):
+    with pytest.raises(ArtifactInvalid, match="provenance for reconstruction/2; expected face_track/2"):
         store.save(make_track(), tmp_path / "a.h5", provenance_of(Reconstruction))
     assert list(tmp_path.iterdir()) == []
 

@@ -106,6 +106,9 @@ def _track(landmarks_px: np.ndarray) -> FaceTrack:
         face_bytes=np.zeros(0, np.uint8),
         face_offsets=np.zeros(n_frames + 1, np.int64),
         landmarks_px=landmarks_px,
+        landmarks_raw_px=landmarks_px,
+        pupils_px=np.stack([landmarks_px[:, 36:42].mean(1), landmarks_px[:, 42:48].mean(1)], axis=1),
+        mesh_px=np.zeros((n_frames, 0, 2), np.float32),
         boxes_px=np.zeros((n_frames, 4), np.float32),
         frame_from_crop=np.zeros((n_frames, 2, 3), np.float32),
         visible=np.ones(n_frames, bool),
@@ -120,8 +123,14 @@ def _track(landmarks_px: np.ndarray) -> FaceTrack:
         emotion="",
         view="",
         level=0,
+        take=0,
         sentence=0,
         landmark_backend="builtin",
+        face=1,
+        most_faces=1,
+        cuts=np.zeros(0, np.int32),
+        jitter_raw=0.0,
+        jitter=0.0,
     )
 
 

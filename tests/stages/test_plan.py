@@ -18,14 +18,14 @@ from mead_manip.stages.runner import SilentProgress, Summary
 def workspace(tmp_path, make_track):
     workspace = Workspace(tmp_path / "work")
     for name in ("a", "b"):
-        track = Provenance("face_track/1", "preprocess", 1, {"clip": name})
+        track = Provenance("face_track/2", "preprocess", 1, {"clip": name})
         store.save(make_track(), workspace.path("preprocess", name), track)
     return workspace
 
 
 def reconstruct(workspace, clip_id, artifact, key=None):
     key = key or store.read_key(workspace.path("preprocess", clip_id))
-    provenance = Provenance("reconstruction/1", "reconstruct3d", 1, {}, {"face_track": key})
+    provenance = Provenance("reconstruction/2", "reconstruct3d", 1, {}, {"face_track": key})
     store.save(artifact, workspace.path("reconstruct3d", clip_id), provenance)
 
 

@@ -114,7 +114,7 @@ def test_a_tree_is_labelled_filtered_and_survives_bad_clips(preprocess, tmp_path
     assert "empty" in reasons[1] and "at least 10" in reasons[3] and "no face" in reasons[4]
     assert preprocess.workspace.clips("preprocess") == summary.done
     result = track(preprocess, "W009_top_happy_level_2_001")
-    assert (result.actor, result.view, result.emotion, result.level, result.sentence) == ("W009", "top", "happy", 2, 1)
+    assert (result.actor, result.view, result.emotion, result.level, result.take) == ("W009", "top", "happy", 2, 1)
     again = preprocess(tree, actors=("M003",), emotions=("anger",))
     assert again.fresh == ["M003_front_angry_level_3_001"] and again.exit_code == 0
 

@@ -40,7 +40,7 @@ def run(tmp_path, make_track):
             return make_track(n_frames)
 
         def provenance(n_frames):
-            return Provenance("face_track/1", "toy", 1, {"margin": margin, "n": n_frames})
+            return Provenance("face_track/2", "toy", 1, {"margin": margin, "n": n_frames})
 
         how.setdefault("progress", SilentProgress())
         return run_clips("toy", FaceTrack, Workspace(tmp_path), items, provenance=provenance, compute=compute, **how)
@@ -93,7 +93,7 @@ def test_an_unexpected_error_of_one_clip_is_named_with_its_kind(run, tmp_path, m
         FaceTrack,
         Workspace(tmp_path),
         {"a": 1},
-        provenance=lambda n: Provenance("face_track/1", "toy", 1),
+        provenance=lambda n: Provenance("face_track/2", "toy", 1),
         compute=compute,
         progress=SilentProgress(),
     )
@@ -110,7 +110,7 @@ def test_an_error_that_every_clip_would_meet_stops_the_run(tmp_path):
             FaceTrack,
             Workspace(tmp_path),
             {"a": 1, "b": 2},
-            provenance=lambda n: Provenance("face_track/1", "toy", 1),
+            provenance=lambda n: Provenance("face_track/2", "toy", 1),
             compute=compute,
             progress=SilentProgress(),
         )
