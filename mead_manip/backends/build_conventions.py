@@ -71,7 +71,7 @@ def main() -> None:
 def detect(detector: LandmarkDetector, photographs: Sequence[Path]) -> list[Float[np.ndarray, "68 2"]]:
     """Give the landmarks of every photograph that shows a face."""
     found = (detector.detect([read_image(path)])[0] for path in photographs)
-    faces = [detection.landmarks_px for detection in found if detection is not None]
+    faces = [detections[0].landmarks_px for detections in found if detections]
     if not faces:
         raise NoFaceError(f"no face in {len(photographs)} photographs", expected="photographs of neutral faces")
     return faces

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from ..files import digest
 from ..geometry import compose_affine, invert_affine, transform_points
 from ..media.face_crops import face_box
 from ..models.landmarker import CROP_SIZE, CROP_SPAN, FINDER_SIZE, FaceFinder, LandmarkNet, found_faces, mirror_order
-from .interfaces import Detection
+from .interfaces import Detection, largest_first
 
 ASSET = "landmarker.h5"
 FOUND = 0.2  # finder score from which a cell is looked at; what is found is then confirmed by the landmark network
@@ -30,7 +30,7 @@ FOUND = 0.2  # finder score from which a cell is looked at; what is found is the
 # A new face must be clear; one that is followed may be covered or blurred for a while.
 NEW_FACE, NEW_SPREAD = 0.98, 6.8
 KEPT_FACE, KEPT_SPREAD = 0.75, 8.0
-_LOOK_AGAIN = 30  # frames after which a tracked face is looked for afresh, so that a track cannot drift for good
+_LOOK_AGAIN = 10  # frames between two looks at the whole frame: for new faces, and so that none drifts for good
 _MAX_FACES = 4  # peaks of the finder that are looked at
 _MIRROR = mirror_order()
 
@@ -44,10 +44,23 @@ class Networks:
     device: torch.device
 
 
+@dataclass(frozen=True)
+class _Face:
+    """A face and how spread its heat maps are, in crop px."""
+
+    detection: Detection
+    spread: float
+
+    @property
+    def clear(self) -> bool:
+        return self.detection.score >= NEW_FACE and self.spread <= NEW_SPREAD
+
+
 class BuiltinLandmarks:
     """Finds a face once, then follows it: each frame's crop comes from the landmarks of the frame before."""
 
     name = "builtin"
+    n_mesh = 0
 
     def __init__(self, model: str | None = None, device: str = "auto") -> None:
         if model is not None and not Path(model).is_file():
@@ -55,7 +68,6 @@ class BuiltinLandmarks:
                 f"{model} does not exist", expected="a landmarker.h5", remedy="leave --landmarks-model out"
             )
         self._path = Path(model) if model is not None else None
-        self._since_look = 0  # frames
         self._device = "cpu" if device == "auto" else device  # the networks are so small that a GPU waits for them
 
     @property
@@ -64,51 +76,48 @@ class BuiltinLandmarks:
         return f"{self.name}@{(digest(self._path) if self._path else asset_digest(ASSET))[:16]}"
 
     def detect(
-        self, frames: list[UInt8[np.ndarray, "_ _ 3"]], hints: Sequence[np.ndarray | None] | None = None
-    ) -> list[Detection | None]:
-        """Follow the face from `hints[0]` (landmarks of the frame before) through consecutive frames."""
-        last = hints[0] if hints else None
-        found: list[Detection | None] = []
-        for frame in frames:
-            followed = self._follow(frame, last) if last is not None else None
-            self._since_look += 1
-            if followed is None or self._since_look >= _LOOK_AGAIN:
-                self._since_look = 0
-                followed = _agree(followed, self._look(frame, last))
-            last = last if followed is None else followed.landmarks_px
-            found.append(followed)
+        self,
+        frames: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        hints: Sequence[Float32[np.ndarray, "68 2"]] = (),
+        first: int = 0,
+    ) -> list[list[Detection]]:
+        """Follow the faces of the frame before; look at the whole frame where one is lost, and every so often."""
+        last, found = list(hints), []
+        for index, frame in enumerate(frames, first):
+            faces = self._follow(frame, last)
+            if not faces or len(faces) < len(last) or index % _LOOK_AGAIN == 0:
+                faces = _agree(faces, self._look(frame))
+            found.append(largest_first(face.detection for face in faces))
+            last = [face.detection.landmarks_px for face in faces]
         return found
 
     def close(self) -> None:
         """Drop the networks."""
         self.__dict__.pop("_networks", None)
 
-    def _follow(self, frame: UInt8[np.ndarray, "height width 3"], last: Float[np.ndarray, "68 2"]) -> Detection | None:
-        landmarks, score, spread = self._regress(frame, crop_from_landmarks(last))
-        kept = score >= KEPT_FACE and spread <= KEPT_SPREAD
-        return Detection(landmarks, face_box(landmarks), score) if kept else None
+    def _follow(
+        self, frame: UInt8[np.ndarray, "height width 3"], last: Sequence[Float[np.ndarray, "68 2"]]
+    ) -> list[_Face]:
+        """Give those of the last faces that are still seen; where two lead to one face, the surer."""
+        faces = [self._regress(frame, crop_from_landmarks(landmarks)) for landmarks in last]
+        kept = [face for face in faces if face.detection.score >= KEPT_FACE and face.spread <= KEPT_SPREAD]
+        return _distinct(sorted(kept, key=lambda face: face.spread))
 
-    def _look(self, frame: UInt8[np.ndarray, "height width 3"], last: np.ndarray | None) -> list[Detection]:
-        """Search the whole frame; first the face nearest to the last one seen, else the largest."""
-        faces = self.find(frame)[:_MAX_FACES]
-        confirmed = [d for _, x, y, side in faces if (d := self._confirm(frame, np.array([x, y]), side)) is not None]
-        if last is None:
-            confirmed.sort(key=lambda d: -float(np.ptp(d.landmarks_px, axis=0).max()))
-        else:
-            middle = last.mean(0)
-            confirmed.sort(key=lambda d: float(np.linalg.norm(d.landmarks_px.mean(0) - middle)))
-        return confirmed
+    def _look(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[_Face]:
+        """Search the whole frame."""
+        peaks = self.find(frame)[:_MAX_FACES]
+        seen = [self._confirm(frame, np.array([x, y]), side) for _, x, y, side in peaks]
+        return _distinct([face for face in seen if face is not None])
 
     def _confirm(
         self, frame: UInt8[np.ndarray, "height width 3"], middle_px: Float[np.ndarray, " 2"], side_px: float
-    ) -> Detection | None:
+    ) -> _Face | None:
         """Ask the landmark network, then once more with the face centred and upright, as it knows it best."""
-        landmarks, score, _ = self._regress(frame, _crop_around(middle_px, side_px * CROP_SPAN, 0.0))
-        if score < KEPT_FACE:
+        face = self._regress(frame, _crop_around(middle_px, side_px * CROP_SPAN, 0.0))
+        if face.detection.score < KEPT_FACE:
             return None
-        landmarks, score, spread = self._regress(frame, crop_from_landmarks(landmarks))
-        clear = score >= NEW_FACE and spread <= NEW_SPREAD
-        return Detection(landmarks, face_box(landmarks), score) if clear else None
+        face = self._regress(frame, crop_from_landmarks(face.detection.landmarks_px))
+        return face if face.clear else None
 
     def find(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[tuple[float, float, float, float]]:
         """Faces of a whole frame as (score, centre x, centre y, side of the landmarks' box), frame px, best first."""
@@ -127,8 +136,8 @@ class BuiltinLandmarks:
 
     def _regress(
         self, frame: UInt8[np.ndarray, "height width 3"], crop_from_frame: Float32[np.ndarray, "2 3"]
-    ) -> tuple[Float32[np.ndarray, "68 2"], float, float]:
-        """Means of the crop's and the mirrored crop's: landmarks in frame px, confidence, spread in crop px."""
+    ) -> _Face:
+        """Means of what the network sees in the crop and in its mirror image."""
         scale = float(np.linalg.norm(crop_from_frame[:, 0]))
         source, inner = _reduced(frame, scale)
         placed = crop_from_frame if inner is None else compose_affine(crop_from_frame, inner)
@@ -140,8 +149,8 @@ class BuiltinLandmarks:
         both = points.cpu().numpy()
         mirrored = both[1][_MIRROR] * [-1, 1] + [CROP_SIZE - 1, 0]
         mean = (both[0] + mirrored) / 2
-        landmarks = transform_points(invert_affine(crop_from_frame), mean)
-        return landmarks.astype(np.float32), float(logit.sigmoid().mean()), float(spread.mean())
+        landmarks = transform_points(invert_affine(crop_from_frame), mean).astype(np.float32)
+        return _Face(Detection(landmarks, face_box(landmarks), float(logit.sigmoid().mean())), float(spread.mean()))
 
     def _tensor(
         self, pictures: UInt8[np.ndarray, "batch height width 3"]
@@ -154,22 +163,23 @@ class BuiltinLandmarks:
         return load_networks(self._path or asset_path(ASSET), torch.device(self._device))
 
 
-def _agree(followed: Detection | None, seen: list[Detection]) -> Detection | None:
-    """Keep the followed face unless faces are seen and it is none of them; say how many there are."""
-    chosen = followed
-    if seen and (followed is None or not any(_same(followed, other) for other in seen)):
-        chosen = seen[0]
-    return None if chosen is None else replace(chosen, n_faces=max(1, _count(seen)))
+def _agree(followed: list[_Face], seen: list[_Face]) -> list[_Face]:
+    """Add what is seen to what is followed. A follower that has drifted sees a face where a look sees none.
+
+    A look that finds nothing says little, because it asks for a clear face.
+    """
+    kept = [face for face in followed if not seen or face.clear or any(_same(face, other) for other in seen)]
+    return _distinct(kept + seen)
 
 
-def _same(a: Detection, b: Detection) -> bool:
-    size = float(np.ptp(a.landmarks_px, axis=0).max())
-    return float(np.linalg.norm(a.landmarks_px.mean(0) - b.landmarks_px.mean(0))) < size / 2
+def _distinct(faces: list[_Face]) -> list[_Face]:
+    """Leave out the later of two that are one face: two peaks of the finder, or two followers, may meet on it."""
+    return [face for index, face in enumerate(faces) if not any(_same(face, other) for other in faces[:index])]
 
 
-def _count(seen: list[Detection]) -> int:
-    """Two peaks of the finder may lead to one face."""
-    return sum(not any(_same(face, other) for other in seen[:index]) for index, face in enumerate(seen))
+def _same(a: _Face, b: _Face) -> bool:
+    here, there = a.detection.landmarks_px, b.detection.landmarks_px
+    return float(np.linalg.norm(here.mean(0) - there.mean(0))) < float(np.ptp(here, axis=0).max()) / 2
 
 
 def load_networks(path: Path, device: torch.device) -> Networks:

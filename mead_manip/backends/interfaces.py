@@ -1,6 +1,6 @@
 """The three swappable models, as protocols. A backend has a cheap identity and loads its weights on first use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -12,17 +12,18 @@ from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 
 @dataclass(frozen=True)
 class Detection:
-    """One face in one frame."""
+    """One face in one frame, all in pixels of the frame."""
 
-    landmarks_px: Float32[np.ndarray, "68 2"]  # iBUG-68, pixels of the frame
+    landmarks_px: Float32[np.ndarray, "68 2"]  # iBUG-68
     box_px: Float32[np.ndarray, " 4"]  # x0 y0 x1 y1
     score: float  # confidence, 0..1
-    n_faces: int = 1  # how many faces the frame shows
+    pupils_px: Float32[np.ndarray, "eye=2 2"] | None = None  # of the eyes at points 36-41, 42-47; None: not measured
+    mesh_px: Float32[np.ndarray, "mesh 2"] | None = None  # `n_mesh` denser points of a detector that has them
 
 
 @runtime_checkable
 class LandmarkDetector(Protocol):
-    """Find the face and its 68 landmarks."""
+    """Find faces and their 68 landmarks. The same frames, hints and `first` give the same faces: nothing is kept."""
 
     @property
     def name(self) -> str:
@@ -32,16 +33,31 @@ class LandmarkDetector(Protocol):
     def digest(self) -> str:
         """Identity for the cache key: name and digest of the weights, told without loading them."""
 
-    def detect(
-        self, frames: list[UInt8[np.ndarray, "_ _ 3"]], hints: Sequence[np.ndarray | None] | None = None
-    ) -> list[Detection | None]:
-        """Give one detection per RGB frame, None where no face is seen.
+    @property
+    def n_mesh(self) -> int:
+        """How many points `mesh_px` has; 0 where it is None."""
 
-        The frames follow each other; `hints[0]` are the landmarks (68, 2) that were seen last before the first of them.
+    def detect(
+        self,
+        frames: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        hints: Sequence[Float32[np.ndarray, "68 2"]] = (),
+        first: int = 0,
+    ) -> list[list[Detection]]:
+        """Give every face of every RGB frame, the largest first; who is who over time is the caller's business.
+
+        The frames follow each other. `hints` are landmarks of the faces known just before the first of them, which a
+        tracking detector follows; none after a cut. `first` is that frame's index in its video: a detector that looks
+        at a whole frame only every n-th time does so where the index is a multiple of n, so that the faces of a video
+        do not depend on the lengths of the calls.
         """
 
     def close(self) -> None:
         """Let go of what is held; `detect` takes it up again."""
+
+
+def largest_first(faces: Iterable[Detection]) -> list[Detection]:
+    """Sort the faces of a frame by the area of their boxes."""
+    return sorted(faces, key=lambda face: -float(np.prod(face.box_px[2:] - face.box_px[:2])))
 
 
 @runtime_checkable

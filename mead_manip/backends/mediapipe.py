@@ -21,7 +21,7 @@ from ..errors import BackendUnavailable
 from ..files import atomic, digest
 from ..geometry import points_along
 from ..media.face_crops import face_box
-from .interfaces import Detection
+from .interfaces import Detection, largest_first
 
 URL = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
 SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
@@ -40,6 +40,8 @@ _EYE_LEFT = [362, 398, 384, 385, 386, 387, 388, 466, 263], [263, 249, 390, 373, 
 _UPPER_LIP = [61, 39, 37, 0, 267, 269, 291]
 _LOWER_LIP = [291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 61]
 _INNER_LIPS = [78, 82, 13, 312, 308, 317, 14, 87]
+_IRISES = [468, 473]  # their centres
+_MESH = 478  # points
 
 
 class MediapipeLandmarks:
@@ -64,18 +66,19 @@ class MediapipeLandmarks:
         """Name and sha256 of the model file."""
         return f"{self.name}@{(digest(Path(self._given)) if self._given else SHA256)[:16]}"
 
+    @property
+    def n_mesh(self) -> int:
+        """Google's face mesh, irises included."""
+        return _MESH
+
     def detect(
-        self, frames: list[UInt8[np.ndarray, "_ _ 3"]], hints: Sequence[np.ndarray | None] | None = None
-    ) -> list[Detection | None]:
-        """Detect in every frame by itself; of several faces the one nearest to the last, else the largest."""
-        last = hints[0] if hints else None
-        found = []
-        for frame in frames:
-            faces = self._faces(frame)
-            chosen = _choose(faces, last)
-            last = chosen if chosen is not None else last
-            found.append(None if chosen is None else Detection(chosen, face_box(chosen), 1.0, len(faces)))
-        return found
+        self,
+        frames: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+        hints: Sequence[Float32[np.ndarray, "68 2"]] = (),
+        first: int = 0,
+    ) -> list[list[Detection]]:
+        """Detect in every frame by itself; `hints` and `first` change nothing."""
+        return [largest_first(_detection(mesh) for mesh in self._faces(frame)) for frame in frames]
 
     def close(self) -> None:
         """Close the native landmarker: once the interpreter goes down, MediaPipe can only complain."""
@@ -83,16 +86,13 @@ class MediapipeLandmarks:
         if landmarker is not None:
             landmarker.close()
 
-    def _faces(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[Float32[np.ndarray, "68 2"]]:
+    def _faces(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[Float32[np.ndarray, "mesh 2"]]:
         image = self._mediapipe.Image(self._mediapipe.ImageFormat.SRGB, np.ascontiguousarray(frame))
         with _quiet():
             result = self._landmarker.detect(image)
         size = np.array(frame.shape[1::-1], np.float32)
         # MediaPipe's 0..1 spans the picture from rim to rim, our pixel centres lie at integers.
-        return [
-            ibug_from_mesh(np.array([[p.x, p.y] for p in face], np.float32) * size - 0.5)
-            for face in result.face_landmarks
-        ]
+        return [np.array([[p.x, p.y] for p in face], np.float32) * size - 0.5 for face in result.face_landmarks]
 
     @cached_property
     def _mediapipe(self) -> Any:
@@ -150,15 +150,9 @@ def fetch_model() -> Path:
     return path
 
 
-def _choose(
-    faces: list[Float32[np.ndarray, "68 2"]], last: Float[np.ndarray, "68 2"] | None
-) -> Float32[np.ndarray, "68 2"] | None:
-    if not faces:
-        return None
-    if last is None:
-        return max(faces, key=lambda face: float(np.ptp(face, axis=0).max()))
-    middle = last.mean(0)
-    return min(faces, key=lambda face: float(np.linalg.norm(face.mean(0) - middle)))
+def _detection(mesh: Float32[np.ndarray, "mesh 2"]) -> Detection:
+    landmarks = ibug_from_mesh(mesh)
+    return Detection(landmarks, face_box(landmarks), 1.0, pupils_px=mesh[_IRISES], mesh_px=mesh)
 
 
 @contextlib.contextmanager

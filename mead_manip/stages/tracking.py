@@ -62,8 +62,8 @@ def track_video(path: Path, detector: LandmarkDetector, labels: ClipLabels, dige
         emotion=labels.emotion,
         view=labels.view,
         level=labels.level,
-        take=labels.sentence,
-        sentence=0,
+        take=labels.take,
+        sentence=labels.sentence,
         landmark_backend=detector.name,
         face=1,
         most_faces=seen.most_faces,
@@ -77,10 +77,13 @@ def find_face(path: Path, detector: LandmarkDetector) -> Sightings:
     """Detect in every frame, each with the landmarks of the last face as a hint."""
     detections: list[Detection | None] = []
     last: np.ndarray | None = None
+    most_faces = 0
     for chunk in _chunks(path):
-        found = detector.detect(chunk, [last])
-        detections.extend(found)
-        last = next((d.landmarks_px for d in reversed(found) if d is not None), last)
+        for faces in detector.detect(chunk, [] if last is None else [last], len(detections)):
+            most_faces = max(most_faces, len(faces))
+            near = min(faces, key=lambda d: 0.0 if last is None else _distance(d.landmarks_px, last), default=None)
+            last = last if near is None else near.landmarks_px
+            detections.append(near)
     if len(detections) < MIN_FRAMES:
         raise ClipTooShort(f"{path} has {len(detections)} frames", expected=f"at least {MIN_FRAMES}")
     visible = np.array([d is not None for d in detections])
@@ -95,8 +98,12 @@ def find_face(path: Path, detector: LandmarkDetector) -> Sightings:
         boxes_px=fill_invisible(boxes.astype(np.float32), visible),
         visible=visible,
         score=np.array([d.score if d else 0.0 for d in detections], np.float32),
-        most_faces=max(d.n_faces for d in detections if d),
+        most_faces=most_faces,
     )
+
+
+def _distance(a: Float32[np.ndarray, "68 2"], b: Float32[np.ndarray, "68 2"]) -> float:
+    return float(np.linalg.norm(a.mean(0) - b.mean(0)))
 
 
 def _chunks(path: Path) -> Iterator[list[UInt8[np.ndarray, "height width 3"]]]:

@@ -71,9 +71,12 @@ def test_a_real_face(shared, capfd):
     assert "mediapipe" not in vars(detector)
     picture = read_london(shared / "media" / "london")[0]
     rgb = read_image(shared / "media" / "london" / f"{picture.person.split('/')[1]}_neutral.jpg")
-    found, nothing = detector.detect([rgb, np.zeros((100, 100, 3), np.uint8)])
+    (found,), nothing = detector.detect([rgb, np.zeros((100, 100, 3), np.uint8)])
     detector.close()
-    assert nothing is None
+    assert nothing == []
+    assert found.mesh_px.shape == (detector.n_mesh, 2)
+    for pupil, eye in zip(found.pupils_px, (found.landmarks_px[36:42], found.landmarks_px[42:48]), strict=True):
+        assert (eye.min(0) < pupil).all() and (pupil < eye.max(0)).all()
     distance = np.linalg.norm(found.landmarks_px - picture.landmarks_px, axis=1)
     assert distance.mean() / np.linalg.norm(picture.landmarks_px[45] - picture.landmarks_px[36]) < 0.06
     assert capfd.readouterr().err == ""

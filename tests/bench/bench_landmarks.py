@@ -38,8 +38,11 @@ def follow(detector, path: Path) -> tuple[np.ndarray, float]:
     rows, last, spent = [], None, 0.0
     for _, _, frame in read_frames(path):
         started = time.perf_counter()
-        (found,) = detector.detect([frame], [last])
+        (faces,) = detector.detect([frame], [] if last is None else [last], len(rows))
         spent += time.perf_counter() - started
+        found = min(
+            faces, key=lambda face: 0 if last is None else np.abs(face.landmarks_px - last).mean(), default=None
+        )
         last = found.landmarks_px if found else None
         rows.append(found.landmarks_px if found else np.full((68, 2), np.nan, np.float32))
     return np.stack(rows), spent
