@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from mead_manip import files
 from mead_manip.artifacts.workspace import Workspace, clip_id_from
 from mead_manip.config import PreprocessConfig
 from mead_manip.errors import InputMissing, UsageError
-from mead_manip.media.mead_tree import ClipLabels, Selection, find_videos, parse_clip_path
+from mead_manip.media.mead_tree import ClipLabels, Selection, find_videos, parse_clip_path, with_sentences
 from mead_manip.stages.runner import Progress
 
 _REMEMBERED = "sources.json"  # content digests by size and time, so that a fresh run reads no video
@@ -35,7 +36,7 @@ def find_clips(config: PreprocessConfig, digests: "Digests", progress: Progress)
         raise InputMissing(
             f"no video in {path}", expected="a MEAD tree or a folder of videos (mp4, mov, mkv, webm, avi)"
         )
-    labels = {video: parse_clip_path(video.resolve()) if path.is_dir() else ClipLabels() for video in videos}
+    labels = labels_below(path, videos) if path.is_dir() else {path: ClipLabels()}
     chosen = [video for video in videos if path.is_file() or selection.wants(labels[video])]
     if not chosen:
         raise UsageError(
@@ -45,6 +46,18 @@ def find_clips(config: PreprocessConfig, digests: "Digests", progress: Progress)
     read = progress.clips(chosen, len(chosen), "reading")
     clips = [Clip(video, labels[video], digests.of(video)) for video in read]
     return _named(clips)
+
+
+def labels_below(root: Path, videos: Iterable[Path]) -> dict[Path, ClipLabels]:
+    """Read the labels of the videos below a folder, with the sentences of complete cells: give all of them."""
+    top = root.absolute()
+    return with_sentences({video: _labels(video, top) for video in videos})
+
+
+def _labels(video: Path, top: Path) -> ClipLabels:
+    # The path as it was named, so that a link carries the labels of its own place; else that of what it leads to.
+    labels = parse_clip_path(video.absolute(), top)
+    return labels if labels.actor else parse_clip_path(video.resolve(), top.resolve())
 
 
 def _named(clips: list[Clip]) -> dict[str, Clip]:

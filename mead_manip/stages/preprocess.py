@@ -71,7 +71,7 @@ class _Work:
             schema=FaceTrack.schema_id(),
             stage=STAGE,
             stage_version=STAGE_VERSION,
-            params=params | {"labels": list(clip.labels.parts)},
+            params=params | {"labels": list(clip.labels.parts), "sentence": clip.labels.sentence},
             inputs={"video": clip.digest},
             backend=self.detector.digest,
         )
