@@ -26,7 +26,7 @@ def test_the_tree_has_meads_shape():
     assert not any(spec.outlier for spec in specs)
     for spec in specs[::7]:
         labels = parse_clip_path(Path(spec.path))
-        assert (labels.actor, labels.emotion, labels.level, labels.sentence) == (
+        assert (labels.actor, labels.emotion, labels.level, labels.take) == (
             spec.actor,
             spec.emotion,
             spec.level,
