@@ -19,7 +19,10 @@ PREFIX = "MEAD_MANIP_"
 
 _LANDMARKS = "Landmark detector: builtin, mediapipe."
 _LANDMARKS_MODEL = "Weights of the landmark detector, where it does not ship with any."
+_SPLITS = ("ned", "emote", "smirk", "w2le", "eat", "authors")
 _CLIPS = "Only these clip ids (commas or repeated)."
+_SHARD = "Only part i of n of the clips, for example 2/8: parts are disjoint and cover all."
+_ENGINE = "Where clips are computed: worker processes here, or a Ray cluster (which ignores --workers)."
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,10 @@ class PreprocessConfig:
     views: tuple[str, ...] = execution((), "Only these camera views, for example front.")
     emotions: tuple[str, ...] = execution((), "Only these emotions.", parse=parse_emotion)
     levels: tuple[str, ...] = execution((), "Only these levels: 1, 2, 3.")
+    split: str | None = execution(None, "Only the clips of this published split of MEAD.", choices=_SPLITS)
     workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
+    engine: str = execution("local", _ENGINE, choices=("local", "ray"))
+    shard: str = execution("", _SHARD)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Reconstruct3dConfig:
     smoothing: float = setting(1.0, "How slowly faces are expected to move; 0.5 follows twice as fast.", minimum=0.05)
     clips: tuple[str, ...] = execution((), _CLIPS)
     workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
+    engine: str = execution("local", _ENGINE, choices=("local", "ray"))
+    shard: str = execution("", _SHARD)
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class ClipScoreConfig:
     frames: int = setting(8, "Face crops scored per clip.", minimum=1)
     prompts: str | None = setting(None, "Prompt template with {noun}; the model's own where not given.")
     clips: tuple[str, ...] = execution((), _CLIPS)
+    shard: str = execution("", _SHARD)
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,9 @@ class TrainConfig:
     )
     actors: tuple[str, ...] = setting((), "Actors to train on; all that are not for validation where not given.")
     val_actors: tuple[str, ...] = setting((), "Actors kept out of training; one where not given, or none.")
+    split: str | None = setting(
+        None, "Train and validate as this published split of MEAD does, its test clips left out.", choices=_SPLITS
+    )
     views: tuple[str, ...] = setting(("front",), "Camera views to train on.")
     levels: tuple[str, ...] = setting(("3",), "Levels of emotion to train on; neutral is taken at any.")
     save_every: int = execution(500, "Iterations between two resume points.", minimum=1)
@@ -132,6 +144,14 @@ class EditConfig:
     side_by_side: bool = execution(False, "Write source and edit next to each other.")
     landmarks: str = setting("builtin", _LANDMARKS)
     landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
+
+
+@dataclass(frozen=True)
+class EvaluateDetectionConfig:
+    """ClipScores, Reconstruction -> how well suspicion finds planted outliers."""
+
+    seeds: int = setting(5, "How often outliers are planted per test.", minimum=1)
+    draws: int = setting(2000, "Draws of actors for the intervals, all plantings together.", minimum=100)
 
 
 @dataclass(frozen=True)
@@ -169,6 +189,7 @@ SECTIONS: dict[str, type] = {
     "clip-score": ClipScoreConfig,
     "train": TrainConfig,
     "edit": EditConfig,
+    "evaluate-detection": EvaluateDetectionConfig,
     "synth": SynthConfig,
     "demo": DemoConfig,
 }

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from mead_manip import files
 from mead_manip.artifacts.workspace import Workspace, clip_id_from
 from mead_manip.config import PreprocessConfig
 from mead_manip.errors import InputMissing, UsageError
+from mead_manip.media.mead_splits import load_split
 from mead_manip.media.mead_tree import ClipLabels, Selection, find_videos, parse_clip_path, with_sentences
 from mead_manip.stages.runner import Progress
 
@@ -30,22 +31,34 @@ def find_clips(config: PreprocessConfig, digests: "Digests", progress: Progress)
     path = Path(config.path)
     if not config.path or not path.exists():
         raise InputMissing(f"{config.path or 'no path'} does not exist", expected="a MEAD tree or a video")
-    selection = Selection.parse(config.actors, config.views, config.emotions, config.levels)
+    wants = _chooser(config)
     videos = find_videos(path) if path.is_dir() else [path]
     if not videos:
         raise InputMissing(
             f"no video in {path}", expected="a MEAD tree or a folder of videos (mp4, mov, mkv, webm, avi)"
         )
     labels = labels_below(path, videos) if path.is_dir() else {path: ClipLabels()}
-    chosen = [video for video in videos if path.is_file() or selection.wants(labels[video])]
+    chosen = [video for video in videos if path.is_file() or wants(labels[video])]
     if not chosen:
         raise UsageError(
             f"none of the {len(videos)} clips in {path} is wanted",
-            remedy="loosen --actors, --views, --emotions or --levels",
+            remedy="loosen --actors, --views, --emotions, --levels or --split",
         )
     read = progress.clips(chosen, len(chosen), "reading")
     clips = [Clip(video, labels[video], digests.of(video)) for video in read]
     return _named(clips)
+
+
+def _chooser(config: PreprocessConfig) -> Callable[[ClipLabels], bool]:
+    """Give the question whether a clip is wanted."""
+    selection = Selection.parse(config.actors, config.views, config.emotions, config.levels)
+    if not config.split:
+        return selection.wants
+    split = load_split(config.split)
+    if selection.actors and not {*selection.actors} & {*split.actors}:
+        found = f"--actors {','.join(selection.actors)}: none of them in split {split.name}"
+        raise UsageError(found, expected="one of " + ", ".join(split.actors))
+    return lambda clip: selection.wants(clip) and bool(split.part(clip))
 
 
 def labels_below(root: Path, videos: Iterable[Path]) -> dict[Path, ClipLabels]:
@@ -55,9 +68,9 @@ def labels_below(root: Path, videos: Iterable[Path]) -> dict[Path, ClipLabels]:
 
 
 def _labels(video: Path, top: Path) -> ClipLabels:
-    # The path as it was named, so that a link carries the labels of its own place; else that of what it leads to.
+    # The path as it was named, so that a link carries the labels of its own place; else where the folder truly lies.
     labels = parse_clip_path(video.absolute(), top)
-    return labels if labels.actor else parse_clip_path(video.resolve(), top.resolve())
+    return labels if labels.actor else parse_clip_path(top.resolve() / video.absolute().relative_to(top), top.resolve())
 
 
 def _named(clips: list[Clip]) -> dict[str, Clip]:

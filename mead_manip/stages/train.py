@@ -20,7 +20,7 @@ from mead_manip.errors import ArtifactInvalid, ArtifactMissing, Interrupted, Mea
 from mead_manip.models.manipulation import coefs_of
 from mead_manip.models.manipulator import Architecture, Manipulator
 from mead_manip.models.threads import threads
-from mead_manip.stages import plan
+from mead_manip.stages import plan, split_parts
 from mead_manip.stages.device import choose_device
 from mead_manip.stages.referee import referee
 from mead_manip.stages.run_folder import RunFolder, stop_requests
@@ -28,7 +28,7 @@ from mead_manip.stages.runner import Progress, Summary
 from mead_manip.training.manipulator import Learner, Terms, train, validate
 from mead_manip.training.objectives import clip_weights
 from mead_manip.training.recipe import Recipe, recipe_of, settings_of
-from mead_manip.training.windows import ClipSequence, Labels, Scale, Selection, Windows, select, weights_by_class
+from mead_manip.training.windows import ClipSequence, Labels, Scale, Selection, Windows, weights_by_class
 
 STAGE, STAGE_VERSION = "train", 1
 LOG_EVERY = 10  # iterations
@@ -99,9 +99,7 @@ def _selection(workspace: Workspace, config: TrainConfig) -> Selection:
     for clip_id in workspace.clips("reconstruct3d"):
         with store.opened(Reconstruction, workspace.path("reconstruct3d", clip_id)) as clip:
             labels.append(Labels(clip_id, clip.actor, clip.emotion, clip.level, clip.view))
-    selection = select(
-        labels, views=config.views, levels=config.levels, actors=config.actors, val_actors=config.val_actors
-    )
+    selection = split_parts.chosen(workspace, labels, config)
     emotions = {clip.emotion for clip in selection.training}
     if len(emotions) < 2:
         raise ArtifactMissing(
