@@ -9,6 +9,7 @@ MeadManipError              1  anything that went wrong while working
 ├── MediaError              1  a video or picture cannot be read or written
 │   ├── NoFaceError         1  no face in any frame
 │   └── ClipTooShort        1  fewer frames than a window
+├── WorkerDied              1  a process was killed while it worked on a clip
 ├── Interrupted             4  Ctrl-C or SIGTERM
 └── QualityGate             5  the result is worse than the limit that was asked for
 
@@ -76,6 +77,10 @@ class NoFaceError(MediaError):
 
 class ClipTooShort(MediaError):
     """A clip has fewer frames than a window."""
+
+
+class WorkerDied(MeadManipError):
+    """A process was killed while it worked on a clip."""
 
 
 class Interrupted(MeadManipError):

@@ -26,6 +26,7 @@ from mead_manip.stages import clip_summary, plan
 from mead_manip.stages.clip_sampling import MIDDLE, Crops, sample_crops
 from mead_manip.stages.device import choose_device
 from mead_manip.stages.runner import Progress, Summary, run_clips
+from mead_manip.stages.sharding import Shard
 
 STAGE, STAGE_VERSION = "clip-score", 1
 FEATURES, PROMPTS = "clip-features", "clip-prompts"
@@ -57,6 +58,8 @@ def run(
             expected="clips of a MEAD tree",
             remedy="run `mead-manip preprocess MEAD` first",
         )
+    part = Shard.parse(config.shard)
+    scored = [clip_id for clip_id in scored if part.holds(clip_id)]
     work = _Work(workspace, config, str(choose_device(common.device)), scored, _classes(labels), force)
     summary = run_clips(
         STAGE,
@@ -68,11 +71,13 @@ def run(
         force=force,
         dry_run=dry_run,
         progress=progress,
+        shard=config.shard,
     )
     if dry_run and summary.planned:
         work.scorer.check()
     if not dry_run:
-        _conclude(workspace, summary, config.threshold, progress)
+        # Of several parts the last to end leaves the table of all.
+        _conclude(workspace, summary, summary.clips if part.whole else workspace.clips(STAGE), config, progress)
     if len(chosen) > len(scored):
         skipped = f"{len(chosen) - len(scored)} without a label skipped"
         summary.detail = "; ".join(part for part in (summary.detail, skipped) if part)
@@ -80,15 +85,17 @@ def run(
     return summary
 
 
-def _conclude(workspace: Workspace, summary: Summary, threshold: float, progress: Progress) -> None:
-    """Write the table of all clips that are there now, and say what their weights look like."""
-    rows = clip_summary.read_rows({clip_id: workspace.path(STAGE, clip_id) for clip_id in summary.clips})
+def _conclude(
+    workspace: Workspace, summary: Summary, clips: list[str], config: ClipScoreConfig, progress: Progress
+) -> None:
+    """Write the table of the clips that are there now, and say what their weights look like."""
+    rows = clip_summary.read_rows({clip_id: workspace.path(STAGE, clip_id) for clip_id in clips})
     if not rows:
         return
     table = workspace.folder(STAGE) / "scores.csv"
     if summary.done or not table.is_file():
         clip_summary.write_csv(rows, table)
-    found = clip_summary.warnings(rows, threshold)
+    found = clip_summary.warnings(rows, config.threshold)
     for warning in found:
         progress.say(f"{STAGE}: warning: {warning}")
     summary.detail = clip_summary.one_line(rows)

@@ -3,6 +3,7 @@
 Stages are called by name from the table, so that none imports another.
 """
 
+import dataclasses
 import importlib
 from typing import Any
 
@@ -82,6 +83,8 @@ def make(
     **settings: Any,
 ) -> Summary:
     """Run a stage as its command would, `settings` standing for its flags. Raises if it gave nothing at all."""
+    if any(field.name == "shard" for field in dataclasses.fields(SECTIONS[stage])):
+        settings.setdefault("shard", "")  # who needs a stage needs all of it, whatever the environment says
     config: Any = resolve(SECTIONS[stage], settings).config
     module = importlib.import_module(STAGES[stage].module)
     summary: Summary = module.run(workspace, config, common, force=force, dry_run=dry_run, progress=progress)

@@ -46,6 +46,8 @@ def run(
             dry_run=dry_run,
             progress=progress,
             workers=config.workers,
+            engine=config.engine,
+            shard=config.shard,
         )
     finally:
         work.detector.close()  # some cannot be closed any more once the interpreter goes down

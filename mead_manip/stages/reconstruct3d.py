@@ -42,6 +42,8 @@ def run(
         dry_run=dry_run,
         progress=progress,
         workers=config.workers,
+        engine=config.engine,
+        shard=config.shard,
     )
 
 

@@ -1,13 +1,11 @@
 """Over clips: fresh? skip : compute, publish. Progress, and a summary in which nothing is dropped silently."""
 
-import concurrent.futures
 import dataclasses
-import multiprocessing
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,9 @@ from mead_manip.artifacts import store
 from mead_manip.artifacts.artifact import Artifact
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.errors import BackendUnavailable, Interrupted, MeadManipError, UsageError
+from mead_manip.errors import BackendUnavailable, Interrupted, MeadManipError, UsageError, WorkerDied
+from mead_manip.stages.engines import Outcomes, Task, outcomes
+from mead_manip.stages.sharding import Shard
 
 T = TypeVar("T")
 
@@ -90,6 +90,7 @@ class Summary:
     tracebacks: dict[str, str] = field(default_factory=dict)  # for --debug
     detail: str = ""  # shown after the counts
     facts: dict[str, Any] = field(default_factory=dict)  # numbers for --json
+    retried: list[str] = field(default_factory=list)  # clips that failed once and were tried again
 
     @property
     def clips(self) -> list[str]:
@@ -110,6 +111,7 @@ class Summary:
             named = [f"{name}: {reason}" for name, reason in list(self.failures.items())[:3]]
             more = [f"and {len(self.failures) - 3} more"] if len(self.failures) > 3 else []
             counts.append(f"{len(self.failures)} failed ({'; '.join(named + more)})")
+        counts += [f"{len(self.retried)} retried"] if self.retried else []
         text = f"{self.stage}: {', '.join(counts)}"
         text += f" -> {self.destination}" if self.destination else ""
         return text + (f" ({self.detail})" if self.detail else "")
@@ -133,21 +135,27 @@ def run_clips(
     dry_run: bool = False,
     progress: Progress,
     workers: int = 0,
+    engine: str = "local",
+    shard: str = "",
 ) -> Summary:
     """Bring the artifact of every item (clip id -> item) up to date and say what happened.
 
     A clip whose file carries the key of `provenance(item)` is fresh and skipped; otherwise the reason is said and
-    `compute(item)` is published, one file a clip, so a killed run goes on where it was. With `workers` the items,
-    `compute` and `provenance` must be picklable.
+    `compute(item)` is published, one file a clip, so a killed run goes on where it was. With `workers`, or on another
+    `engine`, the items, `compute` and `provenance` must be picklable. `shard` ("2/8") takes one part of the items and
+    leaves the summary beside the results.
     """
+    part = Shard.parse(shard)
+    items = {clip_id: item for clip_id, item in items.items() if part.holds(clip_id)}
     summary = Summary(stage, destination=str(workspace.folder(stage)))
     # The closing line names every failure; of a single clip it would be the same line twice.
     named = progress if len(items) > 1 else SilentProgress()
-    todo: dict[str, Provenance] = {}
+    keys: dict[str, Provenance] = {}
+    todo: dict[str, str] = {}
     for clip_id, item in items.items():
         try:
-            wanted = provenance(item)
-            reason = _reason(workspace.path(stage, clip_id), schema, wanted, force)
+            keys[clip_id] = provenance(item)
+            reason = _reason(workspace.path(stage, clip_id), schema, keys[clip_id], force)
         except _HOPELESS:
             raise
         except Exception as error:
@@ -158,70 +166,76 @@ def run_clips(
             continue
         if reason or dry_run:
             progress.say(f"{stage}: {clip_id}: {reason or 'to do'}")
-        todo[clip_id] = wanted
-        if dry_run:
-            summary.planned[clip_id] = reason or "missing"
-    if dry_run or not todo:
+        todo[clip_id] = reason or "missing"
+    if dry_run:
+        summary.planned = todo
         return summary
-
-    workspace.prepare(stage)
-    tasks = [
-        _Task(clip_id, items[clip_id], compute, workspace.path(stage, clip_id), key) for clip_id, key in todo.items()
-    ]
-    for clip_id, failure in progress.clips(_outcomes(tasks, workers), len(tasks), stage):
-        if failure is None:
-            summary.done.append(clip_id)
-        else:
-            _record_failure(summary, clip_id, failure, named)
+    if todo:
+        workspace.prepare(stage)
+        tasks = [Task(clip_id, items[clip_id], workspace.path(stage, clip_id), keys[clip_id]) for clip_id in todo]
+        _run_tasks(summary, tasks, partial(outcomes, engine, compute), workers, progress, named)
+    if not part.whole:
+        part.keep(workspace, stage, summary.as_json())
     return summary
 
 
-# ---- below: one clip, here or in a worker -------------------------------------------------------------------------
+# ---- below: one clip after another --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Task:
-    clip_id: str
-    item: Any
-    compute: Callable[[Any], Artifact]
-    path: Path
-    provenance: Provenance
+def _run_tasks(
+    summary: Summary,
+    tasks: list[Task],
+    run: Callable[[list[Task], int], Outcomes],
+    workers: int,
+    progress: Progress,
+    named: Progress,
+) -> None:
+    """Run the tasks and note what becomes of them."""
+    with closing(_twice(tasks, run, workers, summary, progress)) as ended:
+        for task, error in progress.clips(ended, len(tasks), summary.stage):
+            if error is None:
+                summary.done.append(task.clip_id)
+            else:
+                _record_failure(summary, task.clip_id, error, named)
 
 
-def _publish(task: _Task) -> None:
-    store.save(task.compute(task.item), task.path, task.provenance)
+def _twice(
+    tasks: list[Task],
+    run: Callable[[list[Task], int], Outcomes],
+    workers: int,
+    summary: Summary,
+    progress: Progress,
+) -> Outcomes:
+    """Run the tasks, then once more those that failed in a way that may not repeat; yield each when it is settled."""
+    again: list[Task] = []
+    killed = False
+    # One task in this very process: a worker would only take seconds to start.
+    with closing(run(tasks, workers if len(tasks) > 1 else 0)) as first:
+        for task, error in first:
+            _stop_if_hopeless(error)
+            if error is None or _sure_to_repeat(error):
+                yield task, error
+                continue
+            again.append(task)
+            killed |= isinstance(error, WorkerDied)
+            summary.retried.append(task.clip_id)
+            progress.say(f"{summary.stage}: {task.clip_id}: {_reason_text(error)}; it is tried again at the end")
+    if again:
+        # What was killed had probably not memory enough beside the others.
+        with closing(run(again, 1 if killed else workers)) as second:
+            for task, error in second:
+                _stop_if_hopeless(error)
+                yield task, error
 
 
-def _outcomes(tasks: list[_Task], workers: int) -> Iterator[tuple[str, Exception | None]]:
-    """Run the tasks and yield each clip id with its error, if any, as they end."""
-    if workers < 1 or len(tasks) == 1:
-        for task in tasks:
-            yield task.clip_id, _attempt(partial(_publish, task))
-        return
-    # Spawned, not forked: torch, HDF5 and OpenCV hold threads and locks that a fork would copy mid-air.
-    context = multiprocessing.get_context("spawn")
-    # Ctrl-C reaches the whole process group: the workers leave it to the parent, which lets them end their clip.
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    pool = concurrent.futures.ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=context, initializer=signal.signal, initargs=ignore
-    )
-    try:
-        futures = {pool.submit(_publish, task): task.clip_id for task in tasks}
-        for future in concurrent.futures.as_completed(futures):
-            yield futures[future], _attempt(future.result)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def _stop_if_hopeless(error: Exception | None) -> None:
+    if isinstance(error, _HOPELESS):
+        raise error
 
 
-def _attempt(action: Callable[[], None]) -> Exception | None:
-    try:
-        action()
-    except _HOPELESS:
-        raise
-    except Exception as error:
-        # One clip's failure must not end a run over thousands: it is counted, named and makes the exit code 1.
-        return error
-    return None
+def _sure_to_repeat(error: Exception) -> bool:
+    """Tell whether trying again is in vain: our own errors describe the input, all but one."""
+    return isinstance(error, MeadManipError) and not isinstance(error, WorkerDied)
 
 
 def _reason(path: Path, schema: type[Artifact], wanted: Provenance, force: bool) -> str | None:
@@ -235,11 +249,15 @@ def _reason(path: Path, schema: type[Artifact], wanted: Provenance, force: bool)
 
 
 def _record_failure(summary: Summary, clip_id: str, error: Exception, progress: Progress) -> None:
-    expected = isinstance(error, MeadManipError)
-    text = str(error) if expected else f"{type(error).__name__}: {error}".split("\n", 1)[0]
+    text = _reason_text(error)
     summary.failures[clip_id] = text
     summary.tracebacks[clip_id] = "".join(traceback.format_exception(error))
     progress.say(f"{summary.stage}: {clip_id}: failed: {text}")
+
+
+def _reason_text(error: Exception) -> str:
+    expected = isinstance(error, MeadManipError)
+    return str(error) if expected else f"{type(error).__name__}: {error}".split("\n", 1)[0]
 
 
 def _left(done: int, total: int | None, seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Skip what is fresh, say why the rest is not, keep what was finished, drop no failure."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import FaceTrack
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.errors import BackendUnavailable, MediaError
+from mead_manip.errors import BackendUnavailable, MediaError, UsageError
 from mead_manip.stages.runner import SilentProgress, Summary, TerminalProgress, run_clips
 
 
@@ -133,7 +134,7 @@ def test_a_clip_whose_provenance_cannot_be_told_is_a_failure(tmp_path):
 
 
 SCRIPT = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 import numpy as np
 from mead_manip.artifacts.provenance import Provenance
@@ -141,9 +142,19 @@ from mead_manip.artifacts.schemas import ManipulatorWeights
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.stages.runner import SilentProgress, run_clips
 
+def first_time(item):
+    flag = Path(os.environ["FLAGS"]) / f"{item}.tried"
+    known = flag.exists()
+    flag.touch()
+    return not known
+
 def compute(item):
     if item == os.environ.get("DIE_AT"):
         os._exit(9)
+    if item.startswith("killed") or (item.startswith("shot") and first_time(item)):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if item.startswith("flaky") and first_time(item):
+        raise OSError("the disk was away")
     if item == "bad":
         raise ValueError("bad item")
     return ManipulatorWeights(parameters={"a": np.ones(3)}, config=str(os.getpid()), facts="{}")
@@ -152,32 +163,141 @@ def provenance(item):
     return Provenance("manipulator_weights/1", "toy", 1, {"item": item})
 
 if __name__ == "__main__":
+    engine, workers = ("ray", 0) if sys.argv[2] == "ray" else ("local", int(sys.argv[2]))
     items = {name: name for name in sys.argv[3:]}
     summary = run_clips("toy", ManipulatorWeights, Workspace(Path(sys.argv[1])), items, provenance=provenance,
-                        compute=compute, progress=SilentProgress(), workers=int(sys.argv[2]))
+                        compute=compute, progress=SilentProgress(), workers=workers, engine=engine)
     print(summary.line())
+    print(*summary.tracebacks.values())
 """
 
 
-def script(tmp_path, *arguments, **environment):
-    (tmp_path / "toy_stage.py").write_text(textwrap.dedent(SCRIPT))
-    command = [sys.executable, tmp_path / "toy_stage.py", tmp_path / "work", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+@pytest.fixture
+def script(tmp_path):
+    """Give a function that runs a toy stage in a process of its own, where its workers can die."""
+
+    def run(*arguments, **environment):
+        (tmp_path / "toy_stage.py").write_text(textwrap.dedent(SCRIPT))
+        command = [sys.executable, tmp_path / "toy_stage.py", tmp_path / "work", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "FLAGS": str(tmp_path), **environment}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    return run
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path):
-    assert script(tmp_path, "0", "a", "b", "c", DIE_AT="c").returncode == 9
+ENGINES = ["2", pytest.param("ray", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    """Give each way to compute clips in other processes."""
+    if request.param == "ray":
+        pytest.importorskip("ray", reason="the package ray is not installed")
+    return request.param
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path, script):
+    assert script("0", "a", "b", "c", DIE_AT="c").returncode == 9
     assert Workspace(tmp_path / "work").clips("toy") == ["a", "b"]
-    assert script(tmp_path, "0", "a", "b", "c").stdout.startswith("toy: 1 done, 2 fresh")
+    assert script("0", "a", "b", "c").stdout.startswith("toy: 1 done, 2 fresh")
 
 
-def test_workers_publish_side_by_side_and_report_failures(tmp_path):
-    assert "3 done, 1 failed (bad: ValueError: bad item)" in script(tmp_path, "2", "a", "b", "bad", "c").stdout
+def test_workers_publish_side_by_side_and_report_failures(tmp_path, script, engine):
+    told = script(engine, "a", "b", "bad", "c").stdout
+    assert "3 done, 1 failed (bad: ValueError: bad item), 1 retried" in told
+    assert 'raise ValueError("bad item")' in told  # the line in the worker, for --debug
     workspace = Workspace(tmp_path / "work")
     from mead_manip.artifacts.schemas import ManipulatorWeights
 
     processes = {store.load(ManipulatorWeights, workspace.path("toy", name)).config for name in "abc"}
     assert processes and str(os.getpid()) not in processes
+
+
+def test_a_killed_worker_takes_only_its_own_clip_with_it(tmp_path, script, engine):
+    told = script(engine, "a", "b", "killed", "c", "shot", "d").stdout
+    assert told.startswith("toy: 5 done, 1 failed (killed: its "), told
+    assert told.splitlines()[0].endswith(f", 2 retried -> {tmp_path / 'work' / 'toy'}")
+    assert Workspace(tmp_path / "work").clips("toy") == ["a", "b", "c", "d", "shot"]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_failed_by_chance_is_tried_once_more(script, workers):
+    assert script(workers, "a", "flaky", "flaky2").stdout.startswith("toy: 3 done, 2 retried")
+
+
+def test_a_clip_that_dies_alone_is_given_up_without_ending_the_run(script):
+    told = script("2", "killed", "killed2").stdout
+    assert told.startswith("toy: 2 failed (") and "was killed by SIGKILL" in told and "fewer --workers" in told
+
+
+def test_what_is_wrong_with_a_clip_itself_is_not_tried_again(run):
+    summary = run({"a": 0, "b": 4})
+    assert summary.retried == [] and "a" in summary.failures
+
+
+def test_ctrl_c_lets_every_worker_end_its_clip_and_starts_no_other(tmp_path):
+    text = """
+    import signal, sys, threading, time
+    from pathlib import Path
+    from mead_manip.stages.worker_pool import in_processes
+
+    def work(path):
+        path.touch()
+        time.sleep(0.5)
+        path.with_suffix(".ended").touch()
+
+    if __name__ == "__main__":
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        folder = Path(sys.argv[1])
+        paths = [folder / f"clip{index}" for index in range(9)]
+        print("ready", flush=True)
+        for _ in in_processes(work, paths, 2):
+            print("one", flush=True)
+    """
+    (tmp_path / "pool.py").write_text(textwrap.dedent(text))
+    command = [sys.executable, tmp_path / "pool.py", tmp_path]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert [process.stdout.readline().strip() for _ in range(2)] == ["ready", "one"]
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in told and process.returncode != 0
+    begun = {path.name for path in tmp_path.glob("clip?")}
+    assert len(begun) < 9 and {path.stem for path in tmp_path.glob("*.ended")} == begun
+
+
+def test_without_ray_the_remedy_is_said(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(BackendUnavailable, match=r"pip install 'mead-manip\[ray\]'"):
+        run({"a": 3}, engine="ray")
+
+
+# ---- parts of all clips -------------------------------------------------------------------------------------------
+
+
+def test_parts_are_disjoint_cover_all_and_leave_their_summaries(run, tmp_path):
+    items = {f"clip{index}": 3 for index in range(40)}
+    done = [run(items, shard=f"{part}/3").done for part in (1, 2, 3)]
+    assert sorted(clip for clips in done for clip in clips) == sorted(items) and all(done)
+    records = [json.loads((tmp_path / "toy" / "shards" / f"{part}-of-3.json").read_text()) for part in (1, 2, 3)]
+    assert [record["done"] for record in records] == done
+
+
+def test_a_part_keeps_its_clips_when_others_come(run):
+    few = {f"clip{index}": 3 for index in range(10)}
+    before = run(few, shard="2/4", dry_run=True).planned
+    after = run(few | {f"new{index}": 3 for index in range(30)}, shard="2/4", dry_run=True).planned
+    assert set(before) == set(after) & set(few) and len(after) > len(before)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "2", "1/0", "a/b", "-1/2", "1/2/3", "1.0/2"])
+def test_a_part_that_is_none_is_refused(run, text):
+    with pytest.raises(UsageError, match="expected i/n"):
+        run({"a": 3}, shard=text)
+
+
+def test_a_dry_run_of_a_part_writes_nothing(run, tmp_path):
+    run({"a": 3, "b": 3}, shard="1/2", dry_run=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- what is shown ------------------------------------------------------------------------------------------------
