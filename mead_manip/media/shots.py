@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -59,7 +60,7 @@ def is_cut(before: Sequence[Thumbnail], after: Sequence[Thumbnail]) -> bool:
     step = difference(before[-1], after[0])
     if step < _LEAST:
         return False
-    pairs = [*zip(before[:-1], before[1:], strict=True), *zip(after[:-1], after[1:], strict=True)]
+    pairs = [*pairwise(before), *pairwise(after)]
     usual = float(np.median([difference(a, b) for a, b in pairs])) if pairs else 0.0
     return step > _STANDS_OUT * usual and all(difference(a, b) >= _LEAST for a in before for b in after)
 
