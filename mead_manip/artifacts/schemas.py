@@ -263,6 +263,36 @@ class HeadAsset(Artifact):
 
 
 @dataclass(frozen=True)
+class FlameAsset(Artifact):
+    """FLAME (Li et al. 2017) as arrays, metres, y up, z out of the face. import-flame ->
+
+    Joints: root, neck, jaw, left eye, right eye. What lies beside the model is optional: no row where it was not given.
+    """
+
+    NAME = "flame_asset"
+    VERSION = 1
+
+    template: Float32[np.ndarray, "vertex 3"]  # mean person, at rest
+    identity_basis: Float32[np.ndarray, "identity vertex 3"]  # per standard deviation
+    expression_basis: Float32[np.ndarray, "expression vertex 3"]  # per standard deviation
+    pose_basis: Float32[np.ndarray, "pose_feature=36 vertex 3"]  # rotation matrices of joints 1..4 less the identity
+    joint_regressor: Float32[np.ndarray, "joint=5 vertex"]
+    skin_weights: Float32[np.ndarray, "vertex joint=5"]
+    parents: Int32[np.ndarray, " joint=5"]  # -1 for the root
+    triangles: Int32[np.ndarray, "triangle 3"]  # counter-clockwise seen from outside
+    static_triangles: Int32[np.ndarray, " static"]  # iBUG-68 points 17..67
+    static_weights: Float32[np.ndarray, "static 3"]
+    contour_triangles: Int32[np.ndarray, "yaw contour"]  # points 0..16; rows: head yaw 0..-39, then 1..39 degrees
+    contour_weights: Float32[np.ndarray, "yaw contour 3"]
+    uvs: Float32[np.ndarray, "texcoord 2"]  # 0..1, v down
+    uv_triangles: Int32[np.ndarray, "uv_triangle 3"]
+    detail_mask: UInt8[np.ndarray, "uv_row uv_column"]  # where DECA's wrinkles count, 0..255
+    fixed_displacement: Float32[np.ndarray, "fixed_row fixed_column"]  # m along the normal, added to DECA's own
+    variant: str  # 2020, 2023, 2023-open, unknown
+    source_digest: str  # sha256 of the model's file
+
+
+@dataclass(frozen=True)
 class SyntheticTruth(Artifact):
     """What is true of a synthetic tree: clip k is frames clip_start[k] to clip_start[k + 1]. synth ->"""
 
