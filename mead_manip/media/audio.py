@@ -26,24 +26,26 @@ def aac_packets(stream: AudioStream, samples: Float32[np.ndarray, " sample"], ra
     yield from stream.encode(None)
 
 
-def read_mono(path: Path, rate: int = 16000) -> Float32[np.ndarray, " sample"]:
-    """Decode the first audio track as mono at `rate` Hz; empty where the file has none."""
+def read_mono(path: Path, rate: int = 16000, seconds: float | None = None) -> Float32[np.ndarray, " sample"]:
+    """Decode the first audio track, or its first `seconds`, as mono at `rate` Hz; empty where the file has none."""
     try:
         with av.open(f"file:{path}") as container:
             if not container.streams.audio:
                 return np.zeros(0, np.float32)
             resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-            blocks = [
-                block.to_ndarray().reshape(-1)
-                for frame in [*_audio_frames(container), None]
-                for block in resampler.resample(frame)
-            ]
+            blocks: list[np.ndarray] = []
+            for frame in [*_audio_frames(container, seconds), None]:
+                blocks += [block.to_ndarray().reshape(-1) for block in resampler.resample(frame)]
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: the audio cannot be decoded", expected="a complete file") from error
     return np.concatenate([np.zeros(0, np.float32), *blocks]).astype(np.float32)
 
 
-def _audio_frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+def _audio_frames(container: av.container.InputContainer, seconds: float | None) -> Iterator[av.AudioFrame]:
+    heard = 0.0
     for frame in container.decode(container.streams.audio[0]):
         frame.pts = None  # the resampler would fill gaps by time stamp; samples are enough here
         yield frame
+        heard += frame.samples / frame.sample_rate
+        if seconds is not None and heard >= seconds:
+            return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +19,17 @@ from mead_manip.errors import MediaError
 from mead_manip.media.colour import Colour, rgb_from_frame
 from mead_manip.media.writer import VideoWriter
 
-__all__ = ["VideoInfo", "VideoWriter", "count_frames", "probe", "read_comment", "read_frames", "writer_like"]
+__all__ = [
+    "VideoInfo",
+    "VideoWriter",
+    "count_frames",
+    "has_its_end",
+    "probe",
+    "read_brightness",
+    "read_comment",
+    "read_frames",
+    "writer_like",
+]
 
 MAX_PIXELS = 8192 * 8192
 MIN_SIDE = 16
@@ -113,6 +123,33 @@ def count_frames(path: Path) -> int:
     """Count by decoding."""
     with _opened(path) as (container, stream):
         return sum(1 for _ in _decoded(container, stream, complete=True))
+
+
+def read_brightness(path: Path, seconds: Sequence[float]) -> list[UInt8[np.ndarray, "height width"]]:
+    """Decode the brightness, as stored, of the frames at rising times; those past the end are left out."""
+    found: list[UInt8[np.ndarray, "height width"]] = []
+    with _opened(path) as (container, stream):
+        rate = _frame_rate(path, stream)
+        wanted = [round(rate * Fraction(time)) for time in seconds]
+        for index, frame in enumerate(_decoded(container, stream)):
+            if index == wanted[len(found)]:
+                found.append(frame.to_ndarray(format="gray"))
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def has_its_end(path: Path) -> bool:
+    """Tell whether the last packet that the header promises is in the file; nothing is decoded."""
+    with _opened(path) as (container, stream):
+        if not stream.duration:
+            return True  # nothing is promised
+        container.seek((stream.start_time or 0) + stream.duration - 1, stream=stream, any_frame=True)
+        try:
+            packets = [packet for packet in container.demux(stream) if packet.size]
+        except av.FFmpegError:
+            return False
+        return bool(packets) and not any(packet.is_corrupt for packet in packets)
 
 
 def read_comment(path: Path) -> str:
