@@ -15,6 +15,40 @@ from mead_manip.artifacts.artifact import Artifact
 
 
 @dataclass(frozen=True)
+class FaceSightings(Artifact):
+    """Every face that a detector saw in one video, and whose it is: one row a face and frame. faces, preprocess ->"""
+
+    NAME = "face_sightings"
+    VERSION = 1
+
+    frame: Int32[np.ndarray, " sighting"]  # ascending
+    face: Int32[np.ndarray, " sighting"]  # whose: from 1, the most prominent (area x time); 0 where seen too shortly
+    landmarks_px: Float32[np.ndarray, "sighting 68 2"]  # iBUG-68, pixels of the frame, as the detector gave them
+    pupils_px: Float32[np.ndarray, "sighting eye=2 2"]  # of the eyes at points 36-41 and 42-47; NaN for a closed eye
+    mesh_px: Float32[np.ndarray, "sighting mesh 2"]  # denser points of a detector that has them; no column where not
+    boxes_px: Float32[np.ndarray, "sighting 4"]  # x0 y0 x1 y1
+    score: Float32[np.ndarray, " sighting"]  # the detector's confidence, 0..1
+    cuts: Int32[np.ndarray, " cut"]  # frames that begin a new shot; the first frame is none
+    picture_bytes: UInt8[np.ndarray, " byte"]  # JPEG pictures of faces now and then, one after another
+    picture_offsets: Int64[np.ndarray, "picture+1"]
+    picture_frame: Int32[np.ndarray, " picture"]
+    picture_face: Int32[np.ndarray, " picture"]  # as `face`
+    n_frames: int
+    fps_num: int
+    fps_den: int
+    width: int  # of the frame, upright, in pixels
+    height: int
+    source: str  # the video as it was named
+    source_digest: str  # sha256 of the video file
+    landmark_backend: str
+
+    @property
+    def n_faces(self) -> int:
+        """Give how many people are seen."""
+        return int(self.face.max(initial=0))
+
+
+@dataclass(frozen=True)
 class FaceTrack(Artifact):
     """The face of one clip, frame by frame. preprocess ->"""
 
