@@ -83,6 +83,13 @@ def demo(given: Given) -> None:
     _finish("demo", given)
 
 
+@app.command()
+@options(config.InspectConfig)
+def inspect(given: Given) -> None:
+    """Say what is known about one clip, and draw its landmarks and its fitted face."""
+    _finish("inspect", given)
+
+
 @app.command("config")
 def show_config(
     section: Annotated[str, typer.Argument(help="Only this section.", metavar="[SECTION]")] = "",
@@ -132,7 +139,7 @@ def _report(summary: "Summary", given: Given) -> int:
     if given.debug:
         for text in summary.tracebacks.values():
             typer.echo(text, err=True)
-    typer.echo(json.dumps(summary.as_json(), default=str) if given.json else summary.line())
+    typer.echo(json.dumps(summary.as_json(), default=str) if given.json else summary.report())
     return summary.exit_code
 
 

@@ -64,16 +64,39 @@ class Reconstruct3dConfig:
 
 
 @dataclass(frozen=True)
+class ImportFlameConfig:
+    """generic_model.pkl -> FlameAsset."""
+
+    model: str = setting("", "FLAME's generic_model.pkl: 2020, 2023 or 2023 Open.", positional=True)
+    landmarks: str | None = execution(None, "landmark_embedding.npy; the one beside the model where not given.")
+    template: str | None = execution(None, "head_template.obj; the one beside the model where not given.")
+    uv_mask: str | None = execution(None, "uv_face_eye_mask.png; the one beside the model where not given.")
+    displacement: str | None = execution(None, "fixed_displacement_256.npy; the one beside the model where not given.")
+    out: str | None = execution(None, "The result; <workspace>/models/flame.h5 where not given.", flags=("-o",))
+
+
+@dataclass(frozen=True)
 class ClipScoreConfig:
     """FaceTrack -> ClipScores."""
 
     threshold: float = setting(
         0.6, "From this probability on a clip counts in full (equation 1).", minimum=0, maximum=1
     )
-    model: str = setting("ViT-L-14", "Any open_clip name, or builtin for the shipped offline model.")
+    model: str = setting("ViT-L-14", "Any open_clip name, hf-hub:ORG/NAME, or builtin for the shipped offline model.")
     pretrained: str = setting("openai", "open_clip tag or a local checkpoint.")
+    classes: int = setting(7, "Emotions to choose from: NED's 7, or 8 with contempt.", minimum=7, maximum=8)
     frames: int = setting(8, "Face crops scored per clip.", minimum=1)
-    prompts: str | None = setting(None, "Prompt template with {noun}; the model's own where not given.")
+    prompts: str | None = setting(None, "Prompt template with {noun}, or a .toml file of prompts; ours where not given.")
+    temperature: str = setting("1", "Divides the logits; calibrate fits it to the clips of --calibrate-on.")
+    calibrate_on: str = setting("", "Actor whose neutral and level 3 clips give the temperature; train without it.")
+    per_class_thresholds: bool = setting(
+        False, "Instead of --threshold, every class's own mean probability (confident learning; needs cleanlab)."
+    )
+    class_normalise: bool = setting(False, "Also give lambda divided by the mean of its class.")
+    min_lambda: float = setting(0.0, "No clip counts less than this.", minimum=0, maximum=1)
+    report: bool = execution(False, "Write a page that shows the scores: <workspace>/clip-score/report.html.")
+    report_to: str | None = execution(None, "Write the page there.")
+    thumbnails: bool = execution(True, "Show faces on the page.")
     clips: tuple[str, ...] = execution((), _CLIPS)
     shard: str = execution("", _SHARD)
 
@@ -182,9 +205,19 @@ class DemoConfig:
     outliers: float = setting(0.25, "Share of clips that do not show what their label says.", minimum=0, maximum=1)
 
 
+@dataclass(frozen=True)
+class InspectConfig:
+    """Artifacts of one clip -> what they say, and a picture."""
+
+    clip: str = setting("", "A clip id, a video that was preprocessed, or an artifact (.h5).", positional=True)
+    overlay: str | None = execution(None, "Draw landmarks, mesh, NMFC and normals over frames into this picture.")
+    frames: int = execution(6, "Frames that are drawn.", minimum=1, maximum=50)
+
+
 SECTIONS: dict[str, type] = {
     "common": Common,
     "preprocess": PreprocessConfig,
+    "import-flame": ImportFlameConfig,
     "reconstruct3d": Reconstruct3dConfig,
     "clip-score": ClipScoreConfig,
     "train": TrainConfig,
@@ -192,6 +225,7 @@ SECTIONS: dict[str, type] = {
     "evaluate-detection": EvaluateDetectionConfig,
     "synth": SynthConfig,
     "demo": DemoConfig,
+    "inspect": InspectConfig,
 }
 
 Config = TypeVar("Config")

@@ -8,6 +8,7 @@
 | clip-score    | FaceTrack                                 | ClipScores                           |
 | train         | Reconstruction (+ ClipScores)             | ManipulatorWeights                   |
 | edit          | a video, ManipulatorWeights               | a video                              |
+| inspect       | FaceTrack, Reconstruction, ClipScores     | a picture, if asked for              |
 | demo          |                                           | all of the above, a figure, a page   |
 """
 
@@ -41,5 +42,6 @@ STAGES: dict[str, Stage] = {
         Stage("train", "mead_manip.stages.train", ("reconstruct3d", "clip-score"), usage="mead-manip train"),
         Stage("edit", "mead_manip.stages.edit", ("reconstruct3d", "train"), usage="mead-manip edit VIDEO --to EMOTION"),
         Stage("demo", "mead_manip.stages.demo", usage="mead-manip demo"),
+        Stage("inspect", "mead_manip.stages.inspect", ("preprocess",), usage="mead-manip inspect CLIP"),
     )
 }

@@ -89,6 +89,7 @@ class Summary:
     failures: dict[str, str] = field(default_factory=dict)  # clip id -> reason
     tracebacks: dict[str, str] = field(default_factory=dict)  # for --debug
     detail: str = ""  # shown after the counts
+    text: str = ""  # what a stage that reads and tells has to tell, shown before the closing line
     facts: dict[str, Any] = field(default_factory=dict)  # numbers for --json
     retried: list[str] = field(default_factory=list)  # clips that failed once and were tried again
 
@@ -116,10 +117,14 @@ class Summary:
         text += f" -> {self.destination}" if self.destination else ""
         return text + (f" ({self.detail})" if self.detail else "")
 
+    def report(self) -> str:
+        """Give what the command prints: the text, if there is one, and the closing line."""
+        return f"{self.text}\n\n{self.line()}" if self.text else self.line()
+
     def as_json(self) -> dict[str, Any]:
         """Give the summary for --json."""
         record = dataclasses.asdict(self)
-        del record["tracebacks"]
+        del record["tracebacks"], record["text"]
         return {**record, "exit_code": self.exit_code}
 
 
