@@ -42,6 +42,13 @@ def preprocess(given: Given) -> None:
 
 
 @app.command()
+@options(config.ImportFlameConfig)
+def import_flame(given: Given) -> None:
+    """Read FLAME's pickle once, without executing anything, into a safe file."""
+    _finish("import-flame", given)
+
+
+@app.command()
 @options(config.Reconstruct3dConfig)
 def reconstruct3d(given: Given) -> None:
     """Fit the face model to every preprocessed clip."""

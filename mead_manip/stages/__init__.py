@@ -4,7 +4,8 @@
 |---------------|-------------------------------------------|--------------------------------------|
 | synth         |                                           | a MEAD-shaped tree, SyntheticTruth   |
 | preprocess    | a MEAD tree or a video                    | FaceTrack                            |
-| reconstruct3d | FaceTrack                                 | Reconstruction                       |
+| import-flame  | FLAME's generic_model.pkl                 | FlameAsset                           |
+| reconstruct3d | FaceTrack (+ FlameAsset)                  | Reconstruction                       |
 | clip-score    | FaceTrack                                 | ClipScores                           |
 | train         | Reconstruction (+ ClipScores)             | ManipulatorWeights                   |
 | edit          | a video, ManipulatorWeights               | a video                              |
@@ -31,6 +32,7 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage("synth", "mead_manip.stages.synth", usage="mead-manip synth DIR"),
         Stage("preprocess", "mead_manip.stages.preprocess", (), "face_track", "mead-manip preprocess PATH"),
+        Stage("import-flame", "mead_manip.stages.import_flame", usage="mead-manip import-flame generic_model.pkl"),
         Stage(
             "reconstruct3d",
             "mead_manip.stages.reconstruct3d",
