@@ -17,12 +17,18 @@ FILE_NAME = "mead-manip.toml"
 PREFIX = "MEAD_MANIP_"
 
 
-_LANDMARKS = "Landmark detector: builtin, mediapipe."
-_LANDMARKS_MODEL = "Weights of the landmark detector, where it does not ship with any."
+_LANDMARKS = "Landmark detector: builtin, fan, mediapipe."
+_LANDMARKS_MODEL = "Weights of the landmark detector: a file; for fan also a folder, or download."
 _SPLITS = ("ned", "emote", "smirk", "w2le", "eat", "authors")
 _CLIPS = "Only these clip ids (commas or repeated)."
 _SHARD = "Only part i of n of the clips, for example 2/8: parts are disjoint and cover all."
 _ENGINE = "Where clips are computed: worker processes here, or a Ray cluster (which ignores --workers)."
+
+
+def _face(word: str) -> str:
+    if word in ("auto", "all") or (word.isdecimal() and int(word) > 0):
+        return str(int(word)) if word.isdecimal() else word
+    raise UsageError(f"--face: {word!r}", expected="auto, all, or a number from 1")
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,9 @@ class PreprocessConfig:
     path: str = setting("", "A MEAD tree or one video.", positional=True)
     landmarks: str = setting("builtin", _LANDMARKS)
     landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
+    face: str = setting(
+        "auto", "Which face of a video: auto (the most prominent), 1, 2, ... as `faces` counts them, all.", parse=_face
+    )
     actors: tuple[str, ...] = execution((), "Only these actors, for example M003,W009.")
     views: tuple[str, ...] = execution((), "Only these camera views, for example front.")
     emotions: tuple[str, ...] = execution((), "Only these emotions.", parse=parse_emotion)
@@ -52,11 +61,47 @@ class PreprocessConfig:
 
 
 @dataclass(frozen=True)
+class AuditConfig:
+    """MEAD tree -> a page that says what is missing and what is wrong."""
+
+    path: str = setting("", "A MEAD tree.", positional=True)
+    actors: tuple[str, ...] = setting((), "Expect these actors, all of them; look at no others.")
+    views: tuple[str, ...] = setting((), "Expect these camera views; those that are there where not given.")
+    emotions: tuple[str, ...] = setting((), "Expect only these emotions.", parse=parse_emotion)
+    levels: tuple[str, ...] = setting((), "Expect only these levels: 1, 2, 3.")
+    split: str | None = setting(None, "Expect what this published split needs.", choices=_SPLITS)
+    all: bool = setting(False, "Expect every actor of the public part, also those of whom nothing is there.")
+    deep: bool = setting(False, "Decode every frame; otherwise the first, the last and the beginning.")
+    duplicates: bool = setting(True, "Look for clips that are the same, by fingerprints of picture and sound.")
+    out: str | None = execution(
+        None, "The page; audit.html in the workspace's audit folder where not given.", flags=("-o",)
+    )
+    workers: int = execution(2, "Clips looked at side by side.", minimum=0)
+
+
+@dataclass(frozen=True)
+class FacesConfig:
+    """Video -> FaceSightings and a picture of who is in it."""
+
+    video: str = setting("", "The video to look through.", positional=True)
+    out: str | None = execution(None, "Write a contact sheet: a row of pictures for each face.", flags=("-o",))
+    landmarks: str = setting("builtin", _LANDMARKS)
+    landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
+
+
+@dataclass(frozen=True)
 class Reconstruct3dConfig:
     """FaceTrack -> Reconstruction."""
 
-    backend: str = setting("fit", "Reconstructor: fit (the built-in head fitted to the landmarks).")
+    backend: str = setting(
+        "fit", "Reconstructor: fit (the built-in head fitted to the landmarks), deca (FLAME; weights by path)."
+    )
     smoothing: float = setting(1.0, "How slowly faces are expected to move; 0.5 follows twice as fast.", minimum=0.05)
+    flame: str | None = execution(None, "FLAME for deca; <workspace>/models/flame.h5 (import-flame) where not given.")
+    deca_model: str | None = execution(
+        None, "deca_model.tar for deca; <workspace>/models/deca_model.tar where not given."
+    )
+    batch_size: int = execution(16, "Frames that deca encodes at once.", minimum=1)
     clips: tuple[str, ...] = execution((), _CLIPS)
     workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
     engine: str = execution("local", _ENGINE, choices=("local", "ray"))
@@ -86,7 +131,9 @@ class ClipScoreConfig:
     pretrained: str = setting("openai", "open_clip tag or a local checkpoint.")
     classes: int = setting(7, "Emotions to choose from: NED's 7, or 8 with contempt.", minimum=7, maximum=8)
     frames: int = setting(8, "Face crops scored per clip.", minimum=1)
-    prompts: str | None = setting(None, "Prompt template with {noun}, or a .toml file of prompts; ours where not given.")
+    prompts: str | None = setting(
+        None, "Prompt template with {noun}, or a .toml file of prompts; ours where not given."
+    )
     temperature: str = setting("1", "Divides the logits; calibrate fits it to the clips of --calibrate-on.")
     calibrate_on: str = setting("", "Actor whose neutral and level 3 clips give the temperature; train without it.")
     per_class_thresholds: bool = setting(
@@ -216,7 +263,9 @@ class InspectConfig:
 
 SECTIONS: dict[str, type] = {
     "common": Common,
+    "audit": AuditConfig,
     "preprocess": PreprocessConfig,
+    "faces": FacesConfig,
     "import-flame": ImportFlameConfig,
     "reconstruct3d": Reconstruct3dConfig,
     "clip-score": ClipScoreConfig,

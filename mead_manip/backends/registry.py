@@ -10,10 +10,12 @@ from mead_manip.settings import hint
 BACKENDS: dict[str, dict[str, tuple[str, str]]] = {
     "landmarks": {
         "builtin": ("mead_manip.backends.builtin:BuiltinLandmarks", ""),
+        "fan": ("mead_manip.backends.fan:FanLandmarks", ""),
         "mediapipe": ("mead_manip.backends.mediapipe:MediapipeLandmarks", "mediapipe"),
     },
     "reconstructor": {
         "fit": ("mead_manip.backends.fitting:FittingReconstructor", ""),
+        "deca": ("mead_manip.backends.deca:DecaReconstructor", ""),
     },
     "scorer": {
         "openclip": ("mead_manip.backends.openclip:OpenClipScorer", ""),
