@@ -26,12 +26,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+evaluate = typer.Typer(help="Measure: outlier detection, trained manipulators, edited videos.", no_args_is_help=True)
+app.add_typer(evaluate, name="evaluate")
+
 
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     if version:
         typer.echo(f"mead-manip {__version__}")
         raise typer.Exit
+
+
+@app.command()
+@options(config.AuditConfig)
+def audit(given: Given) -> None:
+    """Say what a MEAD tree lacks and what is wrong with its clips."""
+    _finish("audit", given)
 
 
 @app.command()
@@ -46,6 +56,13 @@ def preprocess(given: Given) -> None:
 def import_flame(given: Given) -> None:
     """Read FLAME's pickle once, without executing anything, into a safe file."""
     _finish("import-flame", given)
+
+
+@app.command()
+@options(config.FacesConfig)
+def faces(given: Given) -> None:
+    """Tell whose faces a video shows, numbered for --face, with a contact sheet."""
+    _finish("faces", given)
 
 
 @app.command()
@@ -74,6 +91,13 @@ def train(given: Given) -> None:
 def edit(given: Given) -> None:
     """Give the face in a video another emotion."""
     _finish("edit", given)
+
+
+@evaluate.command("detection")
+@options(config.EvaluateDetectionConfig)
+def evaluate_detection(given: Given) -> None:
+    """Plant known outliers and measure how well 1 - lambda and its rivals find them."""
+    _finish("evaluate-detection", given)
 
 
 @app.command()

@@ -18,7 +18,13 @@ from mead_manip.errors import InputMissing
 from mead_manip.stages import STAGES
 
 COMMANDS = typer.main.get_command(cli.app).commands
-STAGE_COMMANDS = {name: command for name, command in COMMANDS.items() if name in STAGES}
+# A command of a group ("evaluate detection") is the stage "evaluate-detection".
+FLAT = COMMANDS | {
+    f"{group}-{name}": command
+    for group, members in COMMANDS.items()
+    for name, command in getattr(members, "commands", {}).items()
+}
+STAGE_COMMANDS = {name: command for name, command in FLAT.items() if name in STAGES}
 
 
 def run(*arguments: str, **environment: str):

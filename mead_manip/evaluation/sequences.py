@@ -39,20 +39,28 @@ class SequenceClassifier(Protocol):
         """Give the probability of every emotion for one clip."""
 
 
+class SegmentNetwork(nn.Module):
+    """A classifier of descriptions; what needs no learning is described once, before the first step."""
+
+    def describe(self, segments: Float[Tensor, "segment frame coef"]) -> Tensor:
+        """Turn segments into what `forward` reads."""
+        return segments
+
+
 class SegmentClassifier:
     """A network on standardised segments; a clip's verdict is the mean of its segments' probabilities."""
 
-    def __init__(self, network: nn.Module, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, network: SegmentNetwork, mean: Tensor, std: Tensor) -> None:
         self.network, self.mean, self.std = network.eval(), mean, std
 
     @torch.no_grad()
     def probabilities(self, coefs: Float32[np.ndarray, "frame coef"]) -> Float[np.ndarray, " emotion"]:
         """Give the probability of every emotion for one clip."""
         segments = (_segments(coefs) - self.mean) / self.std
-        return self.network(segments).softmax(dim=1).mean(dim=0).double().numpy()
+        return self.network(self.network.describe(segments)).softmax(dim=1).mean(dim=0).double().numpy()
 
 
-class Statistics(nn.Module):
+class Statistics(SegmentNetwork):
     """Logistic regression on mean, spread and motion of every coefficient."""
 
     def __init__(self, n_coefs: int, n_emotions: int) -> None:
@@ -61,13 +69,17 @@ class Statistics(nn.Module):
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, segments: Float[Tensor, "segment frame coef"]) -> Float[Tensor, "segment emotion"]:
-        """Give logits."""
+    def describe(self, segments: Float[Tensor, "segment frame coef"]) -> Float[Tensor, "segment statistic"]:
+        """Give mean, spread and motion of every coefficient."""
         motion = segments.diff(dim=1).abs().mean(dim=1)
-        return self.linear(torch.cat([segments.mean(dim=1), segments.std(dim=1), motion], dim=1))
+        return torch.cat([segments.mean(dim=1), segments.std(dim=1), motion], dim=1)
+
+    def forward(self, statistics: Float[Tensor, "segment statistic"]) -> Float[Tensor, "segment emotion"]:
+        """Give logits."""
+        return self.linear(statistics)
 
 
-class Convolution(nn.Module):
+class Convolution(SegmentNetwork):
     """A small convolutional network over time."""
 
     def __init__(self, n_coefs: int, n_emotions: int, width: int = 48) -> None:
@@ -88,7 +100,7 @@ class Convolution(nn.Module):
         return self.layers(rearrange(segments, "segment frame coef -> segment coef frame"))
 
 
-KINDS: dict[str, Callable[[int, int], nn.Module]] = {"statistics": Statistics, "convolution": Convolution}
+KINDS: dict[str, Callable[[int, int], SegmentNetwork]] = {"statistics": Statistics, "convolution": Convolution}
 
 
 def fit_classifier(
@@ -114,10 +126,11 @@ def fit_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = KINDS[kind](stacked.shape[2], n_emotions).train()
+        described = network.describe(stacked)
         optimizer = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=decay)
         for _ in range(steps):
-            chosen = torch.randint(len(stacked), (min(BATCH, len(stacked)),))
-            loss = nn.functional.cross_entropy(network(stacked[chosen]), labels[chosen], weight=class_weight)
+            chosen = torch.randint(len(labels), (min(BATCH, len(labels)),))
+            loss = nn.functional.cross_entropy(network(described[chosen]), labels[chosen], weight=class_weight)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -3,14 +3,17 @@
 | stage         | reads                                     | writes                               |
 |---------------|-------------------------------------------|--------------------------------------|
 | synth         |                                           | a MEAD-shaped tree, SyntheticTruth   |
-| preprocess    | a MEAD tree or a video                    | FaceTrack                            |
+| audit         | a MEAD tree                               | a page about it                      |
+| faces         | a video                                   | FaceSightings, a contact sheet       |
+| preprocess    | a MEAD tree or a video                    | FaceTrack (+ FaceSightings)          |
 | import-flame  | FLAME's generic_model.pkl                 | FlameAsset                           |
 | reconstruct3d | FaceTrack (+ FlameAsset)                  | Reconstruction                       |
 | clip-score    | FaceTrack                                 | ClipScores                           |
 | train         | Reconstruction (+ ClipScores)             | ManipulatorWeights                   |
 | edit          | a video, ManipulatorWeights               | a video                              |
-| inspect       | FaceTrack, Reconstruction, ClipScores     | a picture, if asked for              |
+| evaluate-...  | Reconstruction, ClipScores                | pages, tables, JSON                  |
 | demo          |                                           | all of the above, a figure, a page   |
+| inspect       | FaceTrack, Reconstruction, ClipScores     | a picture, if asked for              |
 """
 
 from dataclasses import dataclass
@@ -31,6 +34,8 @@ STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         Stage("synth", "mead_manip.stages.synth", usage="mead-manip synth DIR"),
+        Stage("audit", "mead_manip.stages.audit", usage="mead-manip audit PATH"),
+        Stage("faces", "mead_manip.stages.faces", (), "face_sightings", "mead-manip faces VIDEO"),
         Stage("preprocess", "mead_manip.stages.preprocess", (), "face_track", "mead-manip preprocess PATH"),
         Stage("import-flame", "mead_manip.stages.import_flame", usage="mead-manip import-flame generic_model.pkl"),
         Stage(
@@ -43,6 +48,12 @@ STAGES: dict[str, Stage] = {
         Stage("clip-score", "mead_manip.stages.clip_score", ("preprocess",), "clip_scores", "mead-manip clip-score"),
         Stage("train", "mead_manip.stages.train", ("reconstruct3d", "clip-score"), usage="mead-manip train"),
         Stage("edit", "mead_manip.stages.edit", ("reconstruct3d", "train"), usage="mead-manip edit VIDEO --to EMOTION"),
+        Stage(
+            "evaluate-detection",
+            "mead_manip.stages.evaluate_detection",
+            ("reconstruct3d", "clip-score"),
+            usage="mead-manip evaluate detection",
+        ),
         Stage("demo", "mead_manip.stages.demo", usage="mead-manip demo"),
         Stage("inspect", "mead_manip.stages.inspect", ("preprocess",), usage="mead-manip inspect CLIP"),
     )

@@ -13,6 +13,8 @@ from mead_manip.evaluation.detection import (
     clean_mass_lost,
     cluster_bootstrap,
     macro_auroc,
+    pair_counts,
+    recall_at_false_alarms,
 )
 
 SCORE = np.array([0.9, 0.8, 0.8, 0.3, 0.8, 0.1])
@@ -75,3 +77,31 @@ def test_metrics_that_are_not_defined_are_refused():
         average_precision(np.ones(3), none)
     with pytest.raises(MeadManipError, match="no label"):
         macro_auroc(np.ones(3), none, ["a", "b", "c"])
+
+
+def test_recall_takes_the_share_of_ties_that_the_rate_leaves_room_for():
+    positive = np.array([True] * 4 + [False] * 10)
+    clear = np.array([4.0, 3.0, 2.0, 1.0] + [0.0] * 10)
+    assert recall_at_false_alarms(clear, positive, 0.05) == 1.0
+    assert recall_at_false_alarms(np.zeros(14), positive, 0.05) == pytest.approx(0.05)
+    one_good_above = np.array([4.0, 3.0, 2.0, 1.0, 3.5] + [0.0] * 9)
+    assert recall_at_false_alarms(one_good_above, positive, 0.1) == 1.0
+    assert recall_at_false_alarms(one_good_above, positive, 0.0) == 0.25
+    assert recall_at_false_alarms(one_good_above, positive, 0.05) == 0.25
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_pair_counts_draw_as_clips_would(labelled):
+    rng = np.random.default_rng(3)
+    score, positive = rng.integers(0, 6, 80).astype(float), rng.random(80) < 0.4
+    actors = [f"A{k}" for k in rng.integers(0, 4, 80)]
+    labels = [str(k) for k in rng.integers(0, 3, 80)] if labelled else None
+    counts = pair_counts(score, positive, actors, labels)
+    for drawn in ([1, 1, 1, 1], [2, 0, 1, 1], [0, 3, 1, 0]):
+        rows = np.concatenate([np.tile(np.flatnonzero(np.array(actors) == f"A{k}"), n) for k, n in enumerate(drawn)])
+        expected = (
+            macro_auroc(score[rows], positive[rows], [labels[row] for row in rows])
+            if labels is not None
+            else auroc(score[rows], positive[rows])
+        )
+        assert counts.auroc(np.array([drawn], float))[0] == pytest.approx(expected)

@@ -1,0 +1,86 @@
+"""FaceTrack, Reconstruction, ClipScores -> the corpus that the referees judge, with the truth where it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mead_manip.artifacts import store
+from mead_manip.artifacts.schemas import ClipScores, FaceTrack, Reconstruction, SyntheticTruth
+from mead_manip.artifacts.workspace import Workspace
+from mead_manip.errors import ArtifactMissing
+from mead_manip.evaluation.detection_study import Corpus
+from mead_manip.evaluation.injections import Clip
+from mead_manip.models.manipulation import coefs_of
+from mead_manip.models.manipulator import WINDOW
+from mead_manip.synthetic.mead import truth_path
+
+
+@dataclass(frozen=True)
+class Known:
+    """A corpus, the ids of its clips' outliers by the truth of a synthetic tree, and how it was scored."""
+
+    corpus: Corpus
+    outliers: dict[str, str] | None  # clip id -> kind, "" for a clip as it should be; None where no truth is at hand
+    scorer: str
+    keys: dict[str, str]  # clip id -> keys of what was read
+
+
+def load_corpus(workspace: Workspace, *, needed_by: str) -> Known:
+    """Read every labelled clip that is reconstructed and scored."""
+    scored, rebuilt = set(workspace.clips("clip-score")), set(workspace.clips("reconstruct3d"))
+    ids = [clip_id for clip_id in workspace.clips("preprocess") if clip_id in scored and clip_id in rebuilt]
+    rows = [row for clip_id in ids if (row := _row(workspace, clip_id)) is not None]
+    if len({row.clip.emotion for row in rows}) < 2:
+        raise ArtifactMissing(
+            f"{needed_by}: {len(rows)} labelled clips with scores and reconstructions in {workspace.root}",
+            expected="clips of at least two emotions",
+            remedy="run `mead-manip preprocess MEAD`, `mead-manip reconstruct3d` and `mead-manip clip-score` first",
+        )
+    first = rows[0].scores
+    corpus = Corpus(
+        clips=tuple(row.clip for row in rows),
+        classes=first.classes,
+        frame_probability=tuple(row.scores.frame_probability for row in rows),
+        coefs=tuple(row.coefs for row in rows),
+        threshold=first.threshold,
+    )
+    outliers = _truth([row.source for row in rows], [row.clip.clip_id for row in rows])
+    keys = {row.clip.clip_id: row.key for row in rows}
+    return Known(corpus, outliers, f"{first.model} {first.pretrained}".strip(), keys)
+
+
+@dataclass(frozen=True)
+class _Row:
+    clip: Clip
+    scores: ClipScores
+    coefs: np.ndarray
+    source: Path
+    key: str
+
+
+def _row(workspace: Workspace, clip_id: str) -> _Row | None:
+    """Read one clip; None for one without labels, of a class that was not scored, or too short to be judged."""
+    with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
+        clip = Clip(clip_id, track.actor, track.emotion, track.level, track.sentence)
+        source = Path(track.source)
+    scores = store.load(ClipScores, workspace.path("clip-score", clip_id))
+    found = store.load(Reconstruction, workspace.path("reconstruct3d", clip_id))
+    coefs = coefs_of(found.jaw_pose, found.expression)[found.visible]
+    if not clip.emotion or clip.emotion not in scores.classes or len(coefs) < WINDOW:
+        return None
+    keys = "+".join(store.read_key(workspace.path(stage, clip_id)) for stage in ("reconstruct3d", "clip-score"))
+    return _Row(clip, scores, coefs, source, keys)
+
+
+def _truth(sources: list[Path], ids: list[str]) -> dict[str, str] | None:
+    """Find the truth beside the tree of the first clip's video, if it is a synthetic one that knows all these clips."""
+    for folder in sources[0].resolve().parents:
+        path = truth_path(folder)
+        if path.is_file():
+            truth = store.load(SyntheticTruth, path)
+            known = dict(zip(truth.clip_ids, truth.outliers, strict=True))
+            return {clip_id: known[clip_id] for clip_id in ids} if known.keys() >= set(ids) else None
+    return None
