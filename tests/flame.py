@@ -50,7 +50,7 @@ def arrays() -> dict[str, np.ndarray]:
 def embedding() -> dict[str, np.ndarray]:
     """DECA's landmark embedding: iBUG's face, seen from in front, on the egg."""
     vertices, triangles = arrays()["v_template"], arrays()["f"].astype(int)
-    layout = _landmark_layout()
+    layout = landmark_layout()
     rng = np.random.default_rng(1)
     owner = {int(corner): face for face, triangle in enumerate(triangles) for corner in triangle[::-1]}
 
@@ -200,6 +200,21 @@ def checkpoint(seed: int = 0, scale: float = 9.0) -> dict[str, Any]:
     return {name: getattr(deca, name).state_dict() for name in NETWORKS}
 
 
+def landmark_layout() -> np.ndarray:
+    """68 points of a face seen from in front, m, y up, the subject's right first: a drawing, nobody's measure."""
+
+    def arc(x: float, y: float, wide: float, high: float, first: float, last: float, count: int) -> list[list[float]]:
+        turn = np.deg2rad(np.linspace(first, last, count))
+        return np.stack([x + wide * np.cos(turn), y + high * np.sin(turn)], axis=1).tolist()
+
+    jaw = arc(0, 0.03, 0.066, 0.095, 180, 360, 17)
+    brows = arc(-0.034, 0.045, 0.018, 0.01, 170, 10, 5) + arc(0.034, 0.045, 0.018, 0.01, 170, 10, 5)
+    nose = [[0, y] for y in np.linspace(0.03, 0.0, 4)] + [[x, -0.01] for x in np.linspace(-0.012, 0.012, 5)]
+    eyes = arc(-0.031, 0.03, 0.013, 0.007, 180, -120, 6) + arc(0.031, 0.03, 0.013, 0.007, 180, -120, 6)
+    lips = arc(0, -0.032, 0.024, 0.011, 180, -150, 12) + arc(0, -0.032, 0.018, 0.004, 180, -135, 8)
+    return np.array([*jaw, *brows, *nose, *eyes, *lips])
+
+
 # ---- below: the egg ------------------------------------------------------------------------------------------------
 
 
@@ -261,12 +276,3 @@ def _weights(vertices: np.ndarray) -> np.ndarray:
     weights[first : first + 2 * EYE] = 0
     weights[first : first + EYE, 3] = weights[first + EYE : first + 2 * EYE, 4] = 1
     return weights
-
-
-def _landmark_layout() -> np.ndarray:
-    """68 points of a face seen from in front, m: the mean of the built-in head."""
-    from mead_manip.models.face_model import load_head
-
-    head = load_head()
-    points = head.template[head.landmark_ids, :2].numpy() / 10
-    return points - points[27:48].mean(0) + [0, 0.01]

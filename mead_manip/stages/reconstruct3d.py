@@ -1,7 +1,9 @@
 """FaceTrack -> Reconstruction"""
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
@@ -11,12 +13,15 @@ from mead_manip.backends import registry
 from mead_manip.backends.interfaces import Reconstructor
 from mead_manip.config import Common, Reconstruct3dConfig, result_params
 from mead_manip.errors import ArtifactInvalid, UsageError
+from mead_manip.models.threads import threads
 from mead_manip.stages import plan
+from mead_manip.stages.device import choose_device
 from mead_manip.stages.runner import Progress, Summary, run_clips
 
 STAGE = "reconstruct3d"
 STAGE_VERSION = 2
 NEUTRAL_CLIPS = 4  # of a person, to tell who it is
+KNOWS_FROM_THE_CLIP = ("deca",)  # backends that need no other clips to tell who it is
 
 
 def run(
@@ -30,7 +35,8 @@ def run(
 ) -> Summary:
     """Fit the face model to every tracked clip of the workspace."""
     clips = _chosen(plan.require(workspace, "preprocess", needed_by=STAGE), config.clips)
-    work = _Work(workspace, config, _neutral_clips(workspace))
+    neutral = {} if config.backend in KNOWS_FROM_THE_CLIP else _neutral_clips(workspace)
+    work = _Work(workspace, config, neutral, common.device)
     return run_clips(
         STAGE,
         Reconstruction,
@@ -51,15 +57,20 @@ class _Work:
     """What is done for one clip; picklable, so that workers can do it."""
 
     def __init__(
-        self, workspace: Workspace, config: Reconstruct3dConfig, neutral: Mapping[tuple[str, str], list[str]]
+        self,
+        workspace: Workspace,
+        config: Reconstruct3dConfig,
+        neutral: Mapping[tuple[str, str], list[str]],
+        device: str,
     ) -> None:
         self.workspace = workspace
         self.config = config
         self.neutral = neutral
+        self.device = device
 
     @cached_property
     def reconstructor(self) -> Reconstructor:
-        return registry.load("reconstructor", self.config.backend, smoothing=self.config.smoothing)
+        return registry.load("reconstructor", self.config.backend, **self._options())
 
     def provenance(self, clip_id: str) -> Provenance:
         def key(of: str) -> str:
@@ -69,13 +80,33 @@ class _Work:
             schema=Reconstruction.schema_id(),
             stage=STAGE,
             stage_version=STAGE_VERSION,
-            params=result_params(self.config),
+            params=self._params(),
             inputs={FaceTrack.NAME: key(clip_id), "at_rest": {other: key(other) for other in self._at_rest(clip_id)}},
             backend=self.reconstructor.digest,
         )
 
     def compute(self, clip_id: str) -> Reconstruction:
-        return self.reconstructor.reconstruct(self._track(clip_id), [self._track(c) for c in self._at_rest(clip_id)])
+        # Clips side by side share the processors.
+        with threads(max(1, (os.cpu_count() or 1) // max(1, self.config.workers))):
+            at_rest = [self._track(other) for other in self._at_rest(clip_id)]
+            return self.reconstructor.reconstruct(self._track(clip_id), at_rest)
+
+    def _options(self) -> dict[str, Any]:
+        """Give what the chosen backend takes."""
+        if self.config.backend != "deca":
+            return {"smoothing": self.config.smoothing}
+        models = self.workspace.root / "models"
+        return {
+            "flame": self.config.flame or str(models / "flame.h5"),
+            "model": self.config.deca_model or str(models / "deca_model.tar"),
+            "device": str(choose_device(self.device)),
+            "batch_size": self.config.batch_size,
+        }
+
+    def _params(self) -> dict[str, Any]:
+        """Give the settings that decide the result; DECA takes every frame by itself, so it has nothing to smooth."""
+        params = result_params(self.config)
+        return params if self.config.backend != "deca" else params | {"smoothing": None}
 
     def _track(self, clip_id: str) -> FaceTrack:
         return store.load(FaceTrack, self.workspace.path("preprocess", clip_id))
