@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Float64, Int, Int64, UInt8
 from scipy.ndimage import median_filter
 
 CROP_PX = 256
@@ -48,20 +48,41 @@ def crop_squares(boxes_px: Float[np.ndarray, "frame 4"], size: int = CROP_PX) ->
     return out
 
 
+def crop_region(
+    frame_from_crop: Float[np.ndarray, "2 3"], width: int, height: int, size: int = CROP_PX
+) -> Int64[np.ndarray, " 4"]:
+    """Give x0 y0 x1 y1, what `cut_crop` needs of a frame of this size: at least one pixel."""
+    margin = 3 * _blur(frame_from_crop) + 1
+    x0, y0 = np.floor(frame_from_crop[:, 2] - margin).astype(int)
+    x1, y1 = np.ceil(frame_from_crop @ [size, size, 1.0] + margin).astype(int)
+    x0, x1 = int(np.clip(x0, 0, width - 1)), int(np.clip(x1, 1, width))
+    y0, y1 = int(np.clip(y0, 0, height - 1)), int(np.clip(y1, 1, height))
+    return np.array([x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)])
+
+
+def crop_from_part(
+    frame_from_crop: Float[np.ndarray, "2 3"], region: Int[np.ndarray, " 4"]
+) -> Float64[np.ndarray, "2 3"]:
+    """Give the transform of a crop that is cut out of a region of the frame."""
+    return (frame_from_crop - np.array([[0, 0, region[0]], [0, 0, region[1]]])).astype(np.float64)
+
+
 def cut_crop(
     frame: UInt8[np.ndarray, "height width rgb=3"], frame_from_crop: Float[np.ndarray, "2 3"], size: int = CROP_PX
 ) -> UInt8[np.ndarray, "size size rgb=3"]:
     """Resample one crop; where it leaves the frame the rim is repeated. Shrinking averages, so nothing aliases."""
-    scale = float(np.linalg.norm(frame_from_crop[:, 0]))
-    blur = max(0.0, 0.5 * np.sqrt(max(scale * scale - 1, 0)))
-    x0, y0 = np.floor(frame_from_crop[:, 2] - 3 * blur - 1).astype(int)
-    x1, y1 = np.ceil(frame_from_crop @ [size, size, 1.0] + 3 * blur + 1).astype(int)
-    height, width = frame.shape[:2]
-    x0, x1 = int(np.clip(x0, 0, width - 1)), int(np.clip(x1, 1, width))
-    y0, y1 = int(np.clip(y0, 0, height - 1)), int(np.clip(y1, 1, height))
-    part = frame[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+    blur = _blur(frame_from_crop)
+    region = crop_region(frame_from_crop, frame.shape[1], frame.shape[0], size)
+    x0, y0, x1, y1 = region
+    part = frame[y0:y1, x0:x1]
     if blur > 0.3:
         part = cv2.GaussianBlur(part, (0, 0), blur)
-    part_from_crop = (frame_from_crop - np.array([[0, 0, x0], [0, 0, y0]])).astype(np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    part_from_crop = crop_from_part(frame_from_crop, region)
     return cv2.warpAffine(part, part_from_crop, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _blur(frame_from_crop: Float[np.ndarray, "2 3"]) -> float:
+    """Sigma in frame px of what a crop cannot hold."""
+    scale = float(np.linalg.norm(frame_from_crop[:, 0]))
+    return max(0.0, 0.5 * np.sqrt(max(scale * scale - 1, 0)))

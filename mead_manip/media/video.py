@@ -13,10 +13,11 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from mead_manip.errors import MediaError
 from mead_manip.media.colour import Colour, rgb_from_frame
+from mead_manip.media.parts import PartReader
 from mead_manip.media.writer import VideoWriter
 
 __all__ = [
@@ -92,31 +93,37 @@ def probe(path: Path) -> VideoInfo:
 
 
 def read_frames(
-    path: Path, start: int | None = None, end: int | None = None
+    path: Path, start: int | None = None, end: int | None = None, *, quick: bool = False
 ) -> Iterator[tuple[int, int, UInt8[np.ndarray, "height width rgb=3"]]]:
     """Yield (index, time stamp in ticks of `VideoInfo.time_base`, upright RGB) of frames `start` to `end` (excluded).
 
-    Memory is constant. A damaged or truncated file yields every frame that decodes and then raises.
+    Memory is constant. A damaged or truncated file yields every frame that decodes and then raises. `quick` is for
+    those who only look: colours are rounded down, in half the time of decoding and conversion.
     """
-    with _opened(path) as (container, stream):
-        ticks_per_frame = max(1, round(1 / _frame_rate(path, stream) / _time_base(stream)))
-        size: tuple[int, int] | None = None
-        pts = -ticks_per_frame
-        index = -1
-        for index, frame in enumerate(_decoded(container, stream, complete=True)):
-            if end is not None and index >= end:
-                return
-            size = size or (frame.width, frame.height)
-            if (frame.width, frame.height) != size:
-                found = f"{path}: frame {index} is {frame.width}x{frame.height}"
-                raise MediaError(
-                    found, expected=f"{size[0]}x{size[1]} as before", remedy="re-encode the video at one size"
-                )
-            # Raw streams carry no time stamps, and some muxers repeat one.
-            guess = pts + ticks_per_frame
-            pts = guess if frame.pts is None or (index and frame.pts <= pts) else frame.pts
-            if start is None or index >= start:
-                yield index, pts, _upright(rgb_from_frame(frame, Colour.of(frame)), frame.rotation)
+    for index, pts, frame in _frames(path, end):
+        if start is None or index >= start:
+            yield index, pts, _upright(rgb_from_frame(frame, Colour.of(frame), quick=quick), frame.rotation)
+
+
+def read_parts(
+    path: Path, regions: Int[np.ndarray, "frame 4"]
+) -> Iterator[tuple[int, UInt8[np.ndarray, "height width rgb=3"]]]:
+    """Yield (index, the upright part x0 y0 x1 y1 of that frame): small parts take little more than decoding.
+
+    The colours are those of `read_frames`. A video with another number of frames than `regions` is refused.
+    """
+    reader, index = PartReader(), -1
+    for index, _, frame in _frames(path, None):
+        if index >= len(regions):
+            raise MediaError(f"{path} has more frames than before", expected=f"{len(regions)}")
+        x0, y0, x1, y1 = (int(side) for side in regions[index])
+        # Of a frame with an odd side swscale stretches the colour samples: its parts have other colours.
+        if frame.rotation or frame.width % 2 or frame.height % 2:
+            yield index, _upright(rgb_from_frame(frame, Colour.of(frame)), frame.rotation)[y0:y1, x0:x1]
+        else:
+            yield index, reader.read(frame, x0, y0, x1, y1)
+    if index + 1 != len(regions):
+        raise MediaError(f"{path} has {index + 1} frames now", expected=f"{len(regions)} as before")
 
 
 def count_frames(path: Path) -> int:
@@ -180,6 +187,27 @@ def writer_like(
 
 
 # ---- the container ---------------------------------------------------------------------------
+
+
+def _frames(path: Path, end: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
+    """Yield index, time stamp and decoded frame, all of one size."""
+    with _opened(path) as (container, stream):
+        ticks_per_frame = max(1, round(1 / _frame_rate(path, stream) / _time_base(stream)))
+        size: tuple[int, int] | None = None
+        pts = -ticks_per_frame
+        for index, frame in enumerate(_decoded(container, stream, complete=True)):
+            if end is not None and index >= end:
+                return
+            size = size or (frame.width, frame.height)
+            if (frame.width, frame.height) != size:
+                found = f"{path}: frame {index} is {frame.width}x{frame.height}"
+                raise MediaError(
+                    found, expected=f"{size[0]}x{size[1]} as before", remedy="re-encode the video at one size"
+                )
+            # Raw streams carry no time stamps, and some muxers repeat one.
+            guess = pts + ticks_per_frame
+            pts = guess if frame.pts is None or (index and frame.pts <= pts) else frame.pts
+            yield index, pts, frame
 
 
 @contextmanager
