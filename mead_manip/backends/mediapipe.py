@@ -7,8 +7,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,15 +16,15 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from ..errors import BackendUnavailable
-from ..files import atomic, digest
+from ..files import digest
 from ..geometry import points_along
 from ..media.face_crops import face_box
+from .download import fetch
 from .interfaces import Detection, largest_first
 
 URL = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
 SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 _MAX_FACES = 4
-_TIMEOUT = 60  # seconds
 
 # Mesh points of MediaPipe's canonical face, the subject's right side first.
 _JAW_RIGHT = [127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152]
@@ -134,20 +132,8 @@ def ibug_from_mesh(mesh: Float[np.ndarray, "point 2"]) -> Float32[np.ndarray, "6
 def fetch_model() -> Path:
     """Give the cached model, downloading and checking it the first time."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mead-manip"
-    path = folder / "face_landmarker.task"
-    if path.is_file() and digest(path) == SHA256:
-        return path
     remedy = "give a face_landmarker.task with --landmarks-model"
-    try:
-        with atomic(path) as temporary:
-            with urllib.request.urlopen(URL, timeout=_TIMEOUT) as response, temporary.open("wb") as file:
-                while block := response.read(1 << 20):
-                    file.write(block)
-            if (found := digest(temporary)) != SHA256:
-                raise BackendUnavailable(f"{URL} has sha256 {found}", expected=SHA256, remedy=remedy)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise BackendUnavailable(f"{URL} cannot be downloaded ({error})", remedy=remedy) from error
-    return path
+    return fetch(URL, SHA256, folder / "face_landmarker.task", remedy=remedy)
 
 
 def _detection(mesh: Float32[np.ndarray, "mesh 2"]) -> Detection:
