@@ -12,7 +12,7 @@ are the signs of energy differences between 33 logarithmic bands from 300 to 200
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -33,8 +33,9 @@ _CROWD = 32  # a word that more clips share than this tells nothing
 # takes of 2.5 s and encoded again (x264 crf 20 to 38, half the size, 25 fps), for pictures, motion and the second worst
 # change: 95 % of the copies lie below 0.02, 0.22 and 0.31; 95 % of the takes of one person above 0.04, 0.40 and 0.50.
 # Haitsma and Kalker allow sound 0.35.
-SAME_PICTURE, SAME_MOTION, SAME_CHANGE, SAME_SOUND = 0.08, 0.2, 0.35, 0.25
+SAME_PICTURE, SAME_MOTION, SAME_CHANGE, SAME_SOUND, OTHER_SOUND = 0.08, 0.2, 0.35, 0.25, 0.35
 _LEAST_WORDS = 86  # of sound that two clips must share: 1 s
+_SLACK = 16  # words by which encoders move sound: 0.2 s
 _LEAST_CHANGES = 3  # changes between frames that both clips must show
 
 
@@ -116,8 +117,8 @@ def same_pictures(clips: Sequence[Picture]) -> list[Pair]:
     return [Pair(int(a), int(b), float(d)) for a, b, d in zip(first[same], second[same], of_changes[same], strict=True)]
 
 
-def same_sounds(clips: Sequence[Sound], groups: Sequence[int] = ()) -> list[Pair]:
-    """Find the clips that sound alike at any shift; clips of one group (a take seen by several cameras) may."""
+def same_sounds(clips: Sequence[Sound], may: Callable[[int, int], bool] | None = None) -> list[Pair]:
+    """Find the clips that sound alike at any shift, but for those that `may` (one take seen by several cameras)."""
     words = np.concatenate([np.zeros(0, np.uint32), *(clip.words for clip in clips)])
     loud = np.concatenate([np.zeros(0, bool), *(clip.loud for clip in clips)])
     owners = np.repeat(np.arange(len(clips)), [len(clip.words) for clip in clips])
@@ -127,12 +128,18 @@ def same_sounds(clips: Sequence[Sound], groups: Sequence[int] = ()) -> list[Pair
     first, second, shift = _meetings(words[chosen].astype(np.uint64), owners[chosen], places[chosen])
     pairs = []
     for a, b, offset in zip(first.tolist(), second.tolist(), shift.tolist(), strict=True):
-        if groups and groups[a] == groups[b]:
+        if may is not None and may(a, b):
             continue
         distance = _sound_distance(clips[a], clips[b], offset)
         if distance <= SAME_SOUND:
             pairs.append(Pair(a, b, distance))
     return pairs
+
+
+def sounds_differ(first: Sound, second: Sound) -> bool:
+    """Tell whether two clips, begun together, certainly sound different; False where too little is loud to say."""
+    at_rest = [_sound_distance(first, second, shift) for shift in range(-_SLACK, _SLACK + 1)]
+    return OTHER_SOUND < min(at_rest) < 1.0
 
 
 # ---- below: bits --------------------------------------------------------------------------------------------------

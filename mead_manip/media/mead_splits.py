@@ -47,13 +47,14 @@ class Split:
 
         A split by sentence cannot place a clip whose cell is incomplete: it is in no part.
         """
-        if not labels.is_mead or not self._is_about(labels):
+        if not labels.is_mead or not self.is_about(labels):
             return ""
         if self.last_sentences:
             return self._part_by_sentence(labels) if labels.actor in self.train else ""
         return next((part for part in PARTS if labels.actor in getattr(self, part)), "")
 
-    def _is_about(self, labels: ClipLabels) -> bool:
+    def is_about(self, labels: ClipLabels) -> bool:
+        """Tell whether a clip's view, emotion and level are those of the split."""
         # Neutral has one level, called 1: a choice of levels is one among the emotional clips.
         neutral = labels.emotion == "neutral"
         levels = () if neutral else self.selection.levels
