@@ -142,7 +142,7 @@ class Report:
         """Give the verdict in a line."""
         expected = sum(cell.expected for cell in self.cells)
         known = sum(max(0, cell.expected - cell.found) for cell in self.cells if cell.known)
-        counts = Counter(finding.kind for finding in self.findings)
+        counts = Counter(finding.kind for finding in self.findings if not finding.known)
         notes = [f"{known} known to be missing from the release"] if known else []
         notes += [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]]
         found = sum(min(cell.found, cell.expected) for cell in self.cells)
