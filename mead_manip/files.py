@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mead_manip.errors import InputMissing, MeadManipError
@@ -36,6 +36,31 @@ def atomic(path: Path, *, suffix: str = "") -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Publish many small files: all written beside, one flush of the disk, then all renamed.
+
+    A flush for each would take most of the time. What a kill leaves beside them is swept like any other.
+    """
+    temporaries = {path: path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") for path in contents}
+    for folder in {path.parent for path in contents}:
+        make_folder(folder)
+    try:
+        for path, content in contents.items():
+            temporaries[path].write_bytes(content)
+        os.sync()
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
+        for folder in {path.parent for path in contents}:
+            _flush(folder)
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        raise _unwritable(next(iter(contents)).parent, error) from error
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> Path:

@@ -117,20 +117,26 @@ class ClipScores(Artifact):
     """How well the face of one clip shows its own label, after open_clip. clip-score ->"""
 
     NAME = "clip_scores"
-    VERSION = 1
+    VERSION = 2
 
     frame_index: Int32[np.ndarray, " sample"]  # the frames that were scored
     frame_probability: Float32[np.ndarray, "sample class"]
-    probability: Float32[np.ndarray, " class"]  # of the clip
+    probability: Float32[np.ndarray, " class"]  # of the clip: the mean over its frames
+    prompt_class: Int32[np.ndarray, " prompt"]  # index of the class that each prompt stands for
     label: str
     y: float  # the clip's probability of its own label
-    weight: float  # lambda of equation 1
-    threshold: float
+    weight: float  # lambda of equation 1, not below min_lambda; what training reads
+    weight_normalised: float | None  # lambda / its mean over the label's scored clips, where that was asked for
+    threshold: float  # that y was held against
+    min_lambda: float
+    temperature: float  # the logits were divided by it; 1 is the model as trained
+    calibrated_on: str  # the actor whose clips gave the temperature, "" where none did
     classes: tuple[str, ...]
     prompts: tuple[str, ...]
-    logit_scale: float
+    logit_scale: float  # as trained
     model: str
     pretrained: str
+    weights_digest: str  # names the model's weights
     precision: str
     actor: str
     level: int
@@ -138,19 +144,23 @@ class ClipScores(Artifact):
 
 @dataclass(frozen=True)
 class ImageFeatures(Artifact):
-    """Sampled face crops of one clip in a text-image model's space, so that re-scoring needs no pixel. clip-score ->"""
+    """Sampled face crops of many clips in a text-image model's space: re-scoring needs no pixel. clip-score ->
+
+    Clip k has the rows clip_start[k] to clip_start[k + 1].
+    """
 
     NAME = "image_features"
-    VERSION = 1
+    VERSION = 2
 
-    frame_index: Int32[np.ndarray, " sample"]  # the frames that were embedded
-    features: Float32[np.ndarray, "sample feature"]  # rows of unit length
+    frame_index: Int32[np.ndarray, " row"]  # the frames that were embedded
+    features: Float32[np.ndarray, "row feature"]  # rows of unit length
+    clip_start: Int64[np.ndarray, " clip_boundary"]  # one more than there are clips
+    clip_ids: tuple[str, ...]
+    track_keys: tuple[str, ...]  # of the FaceTrack that a clip's crops came from
     model: str
     pretrained: str
+    weights_digest: str
     precision: str
-    actor: str
-    emotion: str
-    level: int
 
 
 @dataclass(frozen=True)
@@ -189,11 +199,12 @@ class LandmarkShard(Artifact):
     """Rendered faces with their landmarks, for the landmark network. synthetic.landmark_set ->"""
 
     NAME = "landmark_shard"
-    VERSION = 1
+    VERSION = 2
 
     image_bytes: UInt8[np.ndarray, " byte"]  # JPEG pictures, RGB, one after another
     image_offsets: Int64[np.ndarray, "image+1"]
     landmarks_px: Float32[np.ndarray, "image 68 2"]  # iBUG-68, pixels of the picture
+    pupils_px: Float32[np.ndarray, "image eye=2 2"]  # of the eyes at points 36-41 and 42-47, behind lids or not
     identity_seed: Int64[np.ndarray, " image"]
 
 

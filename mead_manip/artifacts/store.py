@@ -47,7 +47,7 @@ def save(artifact: Artifact, path: Path, provenance: Provenance, *, reproducible
     with files.atomic(path) as temporary:
         try:
             with h5py.File(temporary, "w", libver=("earliest", "v110"), track_order=False) as file:
-                _write(file, artifact, provenance, reproducible)
+                write(file, artifact, provenance, reproducible)
         except OSError as error:
             # h5py gives a number only when it opens a file; a full disk later is just an OSError.
             if error.errno is None:
@@ -95,10 +95,8 @@ def check(path: Path, schema: type[Artifact], provenance: Provenance) -> State:
     return State(STALE, differences(stored, provenance))
 
 
-# ---- below: how a file is laid out ------------------------------------------------------------------------------
-
-
-def _write(file: h5py.File, artifact: Artifact, provenance: Provenance, reproducible: bool) -> None:
+def write(file: h5py.File, artifact: Artifact, provenance: Provenance, reproducible: bool = False) -> None:
+    """Write an artifact into an open file. To publish one, `save` it."""
     file.attrs["schema"] = np.bytes_(artifact.schema_id())
     file.attrs["key"] = np.bytes_(provenance.key)
     file.attrs["created_by"] = np.bytes_(f"mead-manip {__version__}")
@@ -116,6 +114,9 @@ def _write(file: h5py.File, artifact: Artifact, provenance: Provenance, reproduc
                 _write_array(group, name, array, compressed=False)
         else:
             _write_text(file, spec.name, encode_scalar(value))
+
+
+# ---- below: how a file is laid out ------------------------------------------------------------------------------
 
 
 def _write_array(group: h5py.Group, name: str, array: np.ndarray, *, compressed: bool) -> None:
@@ -170,4 +171,5 @@ __all__ = [
     "read_key",
     "read_provenance",
     "save",
+    "write",
 ]

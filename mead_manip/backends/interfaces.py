@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -105,6 +105,12 @@ class ZeroShotScorer(EmotionScorer, Protocol):
 
     def check(self) -> None:
         """Refuse an unknown model by name, without loading weights."""
+
+    def prepared(self, images: Sequence[np.ndarray]) -> Any:
+        """Turn RGB face crops into what the image tower takes, one after another along its first axis."""
+
+    def embedded(self, pixels: Any) -> Float32[np.ndarray, "image feature"]:
+        """Embed prepared crops, of several calls if need be; rows have unit length."""
 
     def image_features(self, images: Sequence[np.ndarray]) -> Float32[np.ndarray, "image feature"]:
         """Embed RGB face crops; rows have unit length."""

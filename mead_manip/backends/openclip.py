@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
+from torch import Tensor
 
 from mead_manip.backends import openclip_source
 from mead_manip.backends.openclip_source import ClipModel, Source
@@ -58,11 +59,19 @@ class OpenClipScorer:
 
     def image_features(self, images: Sequence[np.ndarray]) -> Float32[np.ndarray, "image feature"]:
         """Embed RGB uint8 crops; rows have unit length. The model's own resize and normalisation are applied."""
-        rows = []
-        for start in range(0, len(images), self.batch_size):
-            pixels = torch.stack([self.clip.transform(image) for image in images[start : start + self.batch_size]])
-            rows.append(self.clip.embed_images(pixels))
+        rows = [
+            self.embedded(self.prepared(images[start : start + self.batch_size]))
+            for start in range(0, len(images), self.batch_size)
+        ]
         return np.concatenate(rows) if rows else np.zeros((0, self.clip.n_features), np.float32)
+
+    def prepared(self, images: Sequence[np.ndarray]) -> Float[Tensor, "image rgb=3 y x"]:
+        """Resize and normalise crops as the model wants them; several threads may do so at once."""
+        return torch.stack([self.clip.transform(image) for image in images])
+
+    def embedded(self, pixels: Float[Tensor, "image rgb=3 y x"]) -> Float32[np.ndarray, "image feature"]:
+        """Embed prepared crops: the image tower alone."""
+        return self.clip.embed_images(pixels)
 
     def prompt_features(self, prompts: Sequence[str] = ()) -> Float32[np.ndarray, "prompt feature"]:
         """Embed prompts (this scorer's own where none are given); rows have unit length."""

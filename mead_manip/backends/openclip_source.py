@@ -267,9 +267,14 @@ def _transform(preprocess: Any) -> Callable[[np.ndarray], Tensor]:
 
 @contextlib.contextmanager
 def _pinned_precision() -> Iterator[None]:
-    """No gradients and no TF32: the probabilities must not depend on the card."""
-    with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
-        yield
+    """No gradients and no TF32: the probabilities must not depend on the card, nor on what ran before."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Which frames of a tracked clip are scored, and their crops."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Int32
 
 from mead_manip.artifacts import store
+from mead_manip.artifacts.ledger import Ledger
 from mead_manip.artifacts.schemas import FaceTrack
-from mead_manip.errors import NoFaceError
+from mead_manip.artifacts.workspace import Workspace
+from mead_manip.errors import ArtifactInvalid, MeadManipError, NoFaceError
 from mead_manip.media.images import decode
 
 # Crops are taken from this part of a clip: acting sets in and decays at its ends.
@@ -16,14 +19,43 @@ MIDDLE = 0.8
 
 
 @dataclass(frozen=True)
+class TrackFacts:
+    """What scoring has to know about a tracked clip before it looks at it."""
+
+    key: str
+    actor: str
+    emotion: str  # "" where unknown
+    level: int
+
+
+@dataclass(frozen=True)
 class Crops:
-    """The sampled face crops of one clip, with its labels."""
+    """The sampled face crops of one clip."""
 
     images: list[np.ndarray]  # uint8 RGB
     frame_index: Int32[np.ndarray, " sample"]
-    actor: str
-    emotion: str
-    level: int
+
+
+def read_tracks(
+    workspace: Workspace, clip_ids: Iterable[str], ledger: Ledger
+) -> tuple[dict[str, TrackFacts], dict[str, MeadManipError]]:
+    """Give the facts of tracked clips, and what is wrong with those that cannot be read."""
+    facts: dict[str, TrackFacts] = {}
+    broken: dict[str, MeadManipError] = {}
+    for clip_id in clip_ids:
+        path = workspace.path("preprocess", clip_id)
+        words = ledger.words(path)
+        try:
+            if words is None:
+                with store.opened(FaceTrack, path) as track:
+                    words = (store.read_key(path, FaceTrack), track.actor, track.emotion, str(track.level))
+                ledger.note(path, words)
+        except ArtifactInvalid as error:
+            broken[clip_id] = error
+            continue
+        key, actor, emotion, level = words
+        facts[clip_id] = TrackFacts(key, actor, emotion, int(level))
+    return facts, broken
 
 
 def sample_crops(path: Path, count: int) -> Crops:
@@ -34,8 +66,8 @@ def sample_crops(path: Path, count: int) -> Crops:
             raise NoFaceError(f"{path}: no frame shows a face", expected="a visible face")
         offsets = track.face_offsets[:]
         # One slice of the bytes per crop: a clip's other frames stay on the disk.
-        images = [decode(track.face_bytes[offsets[frame] : offsets[frame + 1]]) for frame in index]
-        return Crops(images, index, track.actor, track.emotion, track.level)
+        encoded = [track.face_bytes[offsets[frame] : offsets[frame + 1]] for frame in index]
+    return Crops([decode(data) for data in encoded], index)
 
 
 def sample_frames(visible: Bool[np.ndarray, " frame"], count: int) -> Int32[np.ndarray, " sample"]:

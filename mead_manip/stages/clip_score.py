@@ -1,37 +1,33 @@
 """FaceTrack -> ClipScores
 
-Two things are kept beside the scores, so that another threshold touches no pixel and loads no model, and other prompts
-load the text tower only: `clip-features/<clip id>.h5` (sampled crops in the model's space) and `clip-prompts/<key>.h5`.
+Kept beside the scores: `clip-features/` (sampled crops in the model's space, see clip_features) and `clip-prompts/`
+(prompts in it), so that other prompts, temperatures or thresholds touch no pixel. What files said is remembered too
+(known-*.json), so that tens of thousands of clips are looked over in seconds.
 
-The classes are NED's seven emotions; contempt is the eighth where any tracked clip of the workspace has that label.
+The classes are NED's seven emotions, on which `train` trains; `--classes 8` adds contempt.
 """
 
 import contextlib
-import functools
-import hashlib
+import traceback
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
-from mead_manip.artifacts import store
-from mead_manip.artifacts.provenance import Provenance
-from mead_manip.artifacts.schemas import ClipScores, FaceTrack, ImageFeatures, PromptFeatures
+from mead_manip.artifacts.ledger import Ledger
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.backends import registry
-from mead_manip.backends.interfaces import ZeroShotScorer
 from mead_manip.config import ClipScoreConfig, Common
-from mead_manip.emotions import EMOTIONS, NED_EMOTIONS
-from mead_manip.errors import ArtifactInvalid, InputMissing, MeadManipError, UsageError
-from mead_manip.models import suppression
-from mead_manip.stages import clip_summary, plan
-from mead_manip.stages.clip_sampling import MIDDLE, Crops, sample_crops
+from mead_manip.emotions import EMOTIONS
+from mead_manip.errors import InputMissing, MeadManipError, UsageError
+from mead_manip.stages import clip_report, clip_summary, plan
+from mead_manip.stages.clip_embedding import Embedded, embed_clips
+from mead_manip.stages.clip_features import FOLDER as FEATURES
+from mead_manip.stages.clip_features import PACK, STAGE
+from mead_manip.stages.clip_publishing import FORCED, MISSING, Publisher, few, in_chunks
+from mead_manip.stages.clip_rule import Settings, parse_settings
+from mead_manip.stages.clip_sampling import TrackFacts, read_tracks
+from mead_manip.stages.clip_scoring import Scoring
 from mead_manip.stages.device import choose_device
-from mead_manip.stages.runner import Progress, Summary, run_clips
+from mead_manip.stages.runner import Progress, Summary
 from mead_manip.stages.sharding import Shard
-
-STAGE, STAGE_VERSION = "clip-score", 1
-FEATURES, PROMPTS = "clip-features", "clip-prompts"
-# Crops embedded together, over several clips, so that the image tower has full batches.
-BATCH = 64
 
 
 def run(
@@ -44,198 +40,163 @@ def run(
     progress: Progress,
 ) -> Summary:
     """Score every labelled clip of the workspace by how much its face shows its own label."""
+    settings, part = parse_settings(config), Shard.parse(config.shard)
     tracked = plan.require(workspace, "preprocess", needed_by=STAGE)
     unknown = sorted(set(config.clips) - set(tracked))
     if unknown:
         raise UsageError(f"unknown clip {unknown[0]!r}", expected=f"one of the {len(tracked)} tracked clips")
-    labels = {clip_id: _label(workspace, clip_id) for clip_id in tracked}
-    chosen = [clip_id for clip_id in tracked if not config.clips or clip_id in config.clips]
-    # A track that cannot be read (label None) stays in, so that the run counts and names it as failed.
-    scored = [clip_id for clip_id in chosen if labels[clip_id] != ""]
+    chosen = [clip_id for clip_id in tracked if (not config.clips or clip_id in config.clips) and part.holds(clip_id)]
+    ledger = Ledger(workspace.folder("preprocess"), workspace.folder(STAGE) / "known-tracks.json", 4)
+    tracks, broken = read_tracks(workspace, chosen, ledger)
+    summary = Summary(STAGE, destination=str(workspace.folder(STAGE)))
+    for clip_id, error in broken.items():
+        _fail(summary, clip_id, error, progress)
+    scored = _scored(summary, tracks, settings, part, progress)
     if not scored:
+        return summary  # all are broken, or a part that holds none
+    scoring = Scoring(workspace, config, settings, scored, str(choose_device(common.device)))
+    if dry_run:
+        _plan(summary, scoring, force, progress)
+    else:
+        workspace.prepare(STAGE)
+        ledger.keep()
+        _work(summary, scoring, force, progress)
+        # Of several parts the last to end leaves the table of all.
+        _conclude(workspace, summary, summary.clips if part.whole else workspace.clips(STAGE), config, progress)
+        if not part.whole:
+            part.keep(workspace, STAGE, summary.as_json())
+    return summary
+
+
+# ---- which clips ----------------------------------------------------------------------------------------------------
+
+
+def _scored(
+    summary: Summary, tracks: dict[str, TrackFacts], settings: Settings, part: Shard, progress: Progress
+) -> dict[str, TrackFacts]:
+    """Give the clips with a label that is a class; count those without, and name those of another class."""
+    unlabelled = [clip_id for clip_id, track in tracks.items() if not track.emotion]
+    outside = [clip_id for clip_id, track in tracks.items() if track.emotion and track.emotion not in settings.classes]
+    scored = {clip_id: tracks[clip_id] for clip_id in tracks if tracks[clip_id].emotion in settings.classes}
+    if not scored and not summary.failures and part.whole:
         raise InputMissing(
-            f"{STAGE}: none of the {len(chosen)} tracked clips has an emotion label",
+            f"{STAGE}: none of the {len(tracks)} tracked clips has an emotion label"
+            + (f" among the {len(settings.classes)} classes" if outside else ""),
             expected="clips of a MEAD tree",
             remedy="run `mead-manip preprocess MEAD` first",
         )
-    part = Shard.parse(config.shard)
-    scored = [clip_id for clip_id in scored if part.holds(clip_id)]
-    work = _Work(workspace, config, str(choose_device(common.device)), scored, _classes(labels), force)
-    summary = run_clips(
-        STAGE,
-        ClipScores,
-        workspace,
-        {clip_id: clip_id for clip_id in scored},
-        provenance=work.provenance,
-        compute=work.compute,
-        force=force,
-        dry_run=dry_run,
-        progress=progress,
-        shard=config.shard,
-    )
-    if dry_run and summary.planned:
-        work.scorer.check()
-    if not dry_run:
-        # Of several parts the last to end leaves the table of all.
-        _conclude(workspace, summary, summary.clips if part.whole else workspace.clips(STAGE), config, progress)
-    if len(chosen) > len(scored):
-        skipped = f"{len(chosen) - len(scored)} without a label skipped"
-        summary.detail = "; ".join(part for part in (summary.detail, skipped) if part)
-    summary.facts["unlabelled"] = len(chosen) - len(scored)
-    return summary
+    notes = []
+    if unlabelled:
+        notes.append(f"{len(unlabelled)} without a label skipped")
+    if outside:
+        names = ", ".join(sorted({tracks[clip_id].emotion for clip_id in outside}, key=EMOTIONS.index))
+        notes.append(f"{len(outside)} of {names} not scored (--classes {len(EMOTIONS)} does)")
+        progress.say(f"{STAGE}: not scored, because {names} is no class: {few(outside)}")
+    summary.detail = "; ".join(notes)
+    summary.facts |= {"unlabelled": len(unlabelled), "not_scored": outside}
+    return scored
+
+
+# ---- the work -------------------------------------------------------------------------------------------------------
+
+
+def _plan(summary: Summary, scoring: Scoring, force: bool, progress: Progress) -> None:
+    """Say what would be done; the model's name is checked, its weights are not loaded."""
+    publisher = Publisher(scoring.workspace, STAGE)
+    if scoring.settings.of_all_clips and not scoring.is_ready():
+        summary.planned = dict.fromkeys(scoring.tracks, "after the features of all clips")
+    else:
+        scoring.settle()
+        summary.planned = publisher.stale(scoring.provenances(), force)
+    summary.fresh = [clip_id for clip_id in scoring.tracks if clip_id not in summary.planned]
+    if summary.planned:
+        scoring.scorer.check()
+    _say_reasons(summary.planned, progress)
+
+
+def _work(summary: Summary, scoring: Scoring, force: bool, progress: Progress) -> None:
+    """Embed what is not embedded, settle the rule, score what is not fresh."""
+    publisher = Publisher(scoring.workspace, STAGE)
+    left = publisher.withdraw(summary.facts["not_scored"])
+    if left:
+        progress.say(f"{STAGE}: removed the scores that an earlier run with other classes made of {few(left)}")
+    everything = list(scoring.tracks)
+    stale: dict[str, str] = {}
+    if not scoring.settings.of_all_clips:
+        stale = publisher.stale(scoring.provenances(), force)
+        scoring.keep_only(stale)
+    try:
+        if scoring.tracks:
+            _embed(summary, scoring, force, progress)
+        if scoring.tracks:
+            scoring.settle()
+            stale = publisher.stale(scoring.provenances(), force)
+            _say_reasons(stale, progress)
+            published = publisher.publish(scoring.scores(stale), scoring.provenances())
+            summary.done += progress.clips(published, len(stale), STAGE)
+    finally:
+        publisher.keep()
+    settled = {*summary.done, *summary.failures}
+    summary.fresh = [clip_id for clip_id in everything if clip_id not in settled]
+
+
+def _embed(summary: Summary, scoring: Scoring, force: bool, progress: Progress) -> None:
+    """Make the features that are missing; a clip that cannot be embedded is counted, named and left out."""
+    missing = list(scoring.tracks) if force else scoring.cache.lacking(scoring.keys)
+    if not missing:
+        return
+    keys, paths = scoring.keys, {clip_id: scoring.workspace.path("preprocess", clip_id) for clip_id in missing}
+    scoring.workspace.prepare(FEATURES)
+    with contextlib.closing(embed_clips(scoring.scorer, paths, scoring.config.frames)) as outcomes:
+        shown = progress.clips(outcomes, len(paths), f"{STAGE}: embedding")
+        for pack in in_chunks(shown, PACK):
+            scoring.cache.add([(name, outcome) for name, outcome in pack if isinstance(outcome, Embedded)], keys)
+            for clip_id, outcome in pack:
+                if isinstance(outcome, Exception):
+                    _fail(summary, clip_id, outcome, progress)
+        scoring.keep_only(set(keys) - set(summary.failures))
+
+
+def _fail(summary: Summary, clip_id: str, error: Exception, progress: Progress) -> None:
+    text = str(error) if isinstance(error, MeadManipError) else f"{type(error).__name__}: {error}"
+    summary.failures[clip_id] = text
+    summary.tracebacks[clip_id] = "".join(traceback.format_exception(error))
+    progress.say(f"{STAGE}: {clip_id}: failed: {text}")
+
+
+def _say_reasons(stale: Mapping[str, str], progress: Progress) -> None:
+    """Say why clips are scored again, clips with one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for clip_id, reason in stale.items():
+        by_reason.setdefault(reason, []).append(clip_id)
+    for reason, clips in by_reason.items():
+        if reason not in (MISSING, FORCED):
+            progress.say(f"{STAGE}: {few(clips)}: {reason}")
+
+
+# ---- what is said of it ---------------------------------------------------------------------------------------------
 
 
 def _conclude(
     workspace: Workspace, summary: Summary, clips: list[str], config: ClipScoreConfig, progress: Progress
 ) -> None:
-    """Write the table of the clips that are there now, and say what their weights look like."""
-    rows = clip_summary.read_rows({clip_id: workspace.path(STAGE, clip_id) for clip_id in clips})
+    """Write the table of the clips that are there now, and the page; say what the weights look like."""
+    publisher = Publisher(workspace, STAGE)
+    rows, n_recipes = publisher.rows(clips), publisher.n_recipes(clips)
+    publisher.keep()
     if not rows:
         return
     table = workspace.folder(STAGE) / "scores.csv"
-    if summary.done or not table.is_file():
-        clip_summary.write_csv(rows, table)
-    found = clip_summary.warnings(rows, config.threshold)
+    clip_summary.write_csv(rows, table)
+    found = clip_summary.warnings(rows)
+    if n_recipes > 1:
+        found.append(f"these scores were made with {n_recipes} different settings; run {STAGE} over all clips")
     for warning in found:
         progress.say(f"{STAGE}: warning: {warning}")
-    summary.detail = clip_summary.one_line(rows)
-    summary.facts |= {
-        "mean_lambda": clip_summary.mean_weights(rows),
-        "share_lambda_1": clip_summary.full_share(rows),
-        "warnings": found,
-        "table": str(table),
-    }
-
-
-def _label(workspace: Workspace, clip_id: str) -> str | None:
-    """Give the emotion of a tracked clip, "" where it has none, None where the track cannot be read."""
-    try:
-        with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
-            return str(track.emotion)
-    except ArtifactInvalid:
-        # Met again in the run over the clips, where it is counted and named.
-        return None
-
-
-def _classes(labels: Mapping[str, str | None]) -> tuple[str, ...]:
-    return EMOTIONS if "contempt" in labels.values() else NED_EMOTIONS
-
-
-class _Work:
-    """What is done for one clip."""
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        config: ClipScoreConfig,
-        device: str,
-        clips: list[str],
-        classes: tuple[str, ...],
-        force: bool,
-    ) -> None:
-        self.workspace, self.config, self.device, self.force = workspace, config, device, force
-        self.clips, self.classes = clips, classes
-        self.prompts = suppression.emotion_prompts(config.prompts or suppression.TEMPLATE, classes)
-        self._embedded: set[str] = set()
-
-    @functools.cached_property
-    def scorer(self) -> ZeroShotScorer:
-        options = {"model": self.config.model, "pretrained": self.config.pretrained, "device": self.device}
-        scorer: ZeroShotScorer = registry.load("scorer", "openclip", **options)
-        return scorer
-
-    def provenance(self, clip_id: str) -> Provenance:
-        params = {"threshold": self.config.threshold, "classes": self.classes, "prompts": self.prompts}
-        return self._provenance(ClipScores.schema_id(), self._sampling() | params, self._track_key(clip_id))
-
-    def compute(self, clip_id: str) -> ClipScores:
-        image, prompt = self._image_features(clip_id), self._prompt_features
-        by_frame = suppression.zero_shot_probabilities(image.features, prompt.features, prompt.logit_scale)
-        probability = suppression.pool_frames(by_frame)
-        own = float(probability[self.classes.index(image.emotion)])
-        return ClipScores(
-            image.frame_index,
-            by_frame,
-            probability,
-            label=image.emotion,
-            y=own,
-            weight=suppression.suppression_weight(own, self.config.threshold),
-            threshold=self.config.threshold,
-            classes=self.classes,
-            prompts=self.prompts,
-            logit_scale=prompt.logit_scale,
-            model=self.scorer.model,
-            pretrained=self.scorer.pretrained,
-            precision=self.scorer.precision,
-            actor=image.actor,
-            level=image.level,
-        )
-
-    # ---- features: from the cache, else from the pixels of this clip and the next ones -----------------------------
-
-    def _image_features(self, clip_id: str) -> ImageFeatures:
-        path = self.workspace.path(FEATURES, clip_id)
-        if not self._is_embedded(clip_id):
-            self._embed(clip_id)
-        return store.load(ImageFeatures, path)
-
-    def _embed(self, first: str) -> None:
-        """Embed the crops of a clip, and in the same batch those of the clips after it that will need it too."""
-        crops = {first: self._crops(first)}
-        for clip_id in self.clips[self.clips.index(first) + 1 :]:
-            if len(crops) * self.config.frames >= BATCH:
-                break
-            with contextlib.suppress(MeadManipError):  # met again in the clip's own turn, where it is counted and named
-                if not self._is_embedded(clip_id):
-                    crops[clip_id] = self._crops(clip_id)
-        rows = self.scorer.image_features([image for crop in crops.values() for image in crop.images])
-        start = 0
-        for clip_id, crop in crops.items():
-            features = rows[start : start + len(crop.images)]
-            start += len(crop.images)
-            artifact = ImageFeatures(
-                crop.frame_index,
-                features,
-                self.scorer.model,
-                self.scorer.pretrained,
-                self.scorer.precision,
-                crop.actor,
-                crop.emotion,
-                crop.level,
-            )
-            store.save(artifact, self.workspace.path(FEATURES, clip_id), self._feature_provenance(clip_id))
-            self._embedded.add(clip_id)
-
-    def _crops(self, clip_id: str) -> Crops:
-        return sample_crops(self.workspace.path("preprocess", clip_id), self.config.frames)
-
-    def _is_embedded(self, clip_id: str) -> bool:
-        if clip_id in self._embedded or self.force:
-            return clip_id in self._embedded
-        path = self.workspace.path(FEATURES, clip_id)
-        return store.check(path, ImageFeatures, self._feature_provenance(clip_id)).kind is store.FRESH
-
-    @functools.cached_property
-    def _prompt_features(self) -> PromptFeatures:
-        provenance = self._provenance(PromptFeatures.schema_id(), {"prompts": self.prompts}, {})
-        name = hashlib.sha256("\0".join((self.scorer.digest, *self.prompts)).encode()).hexdigest()[:16]
-        path = self.workspace.path(PROMPTS, name)
-        if self.force or store.check(path, PromptFeatures, provenance).kind is not store.FRESH:
-            features = self.scorer.prompt_features(self.prompts)
-            store.save(PromptFeatures(features, self.prompts, self.scorer.logit_scale()), path, provenance)
-        return store.load(PromptFeatures, path)
-
-    # ---- identities ------------------------------------------------------------------------------------------------
-
-    def _track_key(self, clip_id: str) -> dict[str, str]:
-        return {FaceTrack.NAME: store.read_key(self.workspace.path("preprocess", clip_id), FaceTrack)}
-
-    def _sampling(self) -> dict[str, Any]:
-        return {"frames": self.config.frames, "middle": MIDDLE}
-
-    def _feature_provenance(self, clip_id: str) -> Provenance:
-        return self._provenance(ImageFeatures.schema_id(), self._sampling(), self._track_key(clip_id))
-
-    def _provenance(self, schema: str, params: Mapping[str, Any], inputs: Mapping[str, str]) -> Provenance:
-        backend = f"{self.scorer.name}@{self.scorer.digest}/{self.scorer.precision}"
-        return Provenance(schema, STAGE, STAGE_VERSION, params, inputs, backend)
+    summary.detail = "; ".join(part for part in (clip_summary.one_line(rows), summary.detail) if part)
+    summary.facts |= clip_summary.facts(rows) | {"warnings": found, "table": str(table)}
+    if config.report or config.report_to:
+        page = Path(config.report_to) if config.report_to else workspace.folder(STAGE) / "report.html"
+        clip_report.write(workspace, rows, found, page, thumbnails=config.thumbnails)
+        summary.facts["report"] = str(page)
+        summary.detail += f"; report: {page}"

@@ -106,7 +106,7 @@ def test_a_file_of_another_stage_is_stale_in_a_cache_and_an_error_as_input(tmp_p
 
 
 def test_missing_files_and_folders_have_their_errors(tmp_path):
-    with pytest.raises(ArtifactMissing, match="does not exist; expected clip_scores/1"):
+    with pytest.raises(ArtifactMissing, match="does not exist; expected clip_scores/2"):
         store.load(ClipScores, tmp_path / "no.h5")
     with pytest.raises(ArtifactInvalid, match="is no file"):
         store.load(ClipScores, tmp_path)

@@ -1,7 +1,6 @@
 """FaceTrack -> ClipScores, with a small untrained model: what is scored, kept, skipped and said."""
 
 import csv
-import dataclasses
 import json
 from pathlib import Path
 
@@ -88,6 +87,11 @@ def read(workspace, clip_id):
     return store.load(ClipScores, workspace.path("clip-score", clip_id))
 
 
+def stamps_of(workspace):
+    folder = workspace.folder("clip-features")
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.h5")}
+
+
 class Heard:
     """A progress that keeps what was said."""
 
@@ -153,28 +157,27 @@ def test_a_second_run_does_nothing_and_a_killed_one_goes_on(workspace, weights):
 def test_another_threshold_or_prompt_touches_no_pixel(workspace, weights):
     score(workspace, weights)
     before = read(workspace, "M003_happy_1")
-    stamps = {
-        clip_id: workspace.path("clip-features", clip_id).stat().st_mtime_ns
-        for clip_id in workspace.clips("clip-features")
-    }
+    stamps = stamps_of(workspace)
+    assert len(stamps) == 1, "four clips are one pack"
     heard = Heard()
     summary = score(workspace, weights, heard, threshold=0.01)
     assert len(summary.done) == 4 and summary.facts["share_lambda_1"] == 1.0
-    assert "M003_happy_1: stale params.threshold: 0.6 -> 0.01" in "\n".join(heard.lines)
+    assert "M003_sad_1 and 1 more: stale params.threshold: 0.6 -> 0.01" in "\n".join(heard.lines)
     after = read(workspace, "M003_happy_1")
     np.testing.assert_array_equal(after.frame_probability, before.frame_probability)
     assert (after.y, after.weight, before.weight) == (before.y, 1.0, before.y)
     assert len(workspace.clips("clip-prompts")) == 1
     score(workspace, weights, prompts="a {emotion} face")
     assert read(workspace, "M003_happy_1").prompts[4] == "a happy face"
-    assert stamps == {clip_id: workspace.path("clip-features", clip_id).stat().st_mtime_ns for clip_id in stamps}
+    assert stamps_of(workspace) == stamps
 
 
 def test_force_embeds_again(workspace, weights):
     score(workspace, weights)
-    stamp = workspace.path("clip-features", "M003_sad_1").stat().st_mtime_ns
-    score(workspace, weights, force=True)
-    assert workspace.path("clip-features", "M003_sad_1").stat().st_mtime_ns > stamp
+    (before,) = stamps_of(workspace).values()
+    assert len(score(workspace, weights, force=True).done) == 4
+    (after,) = stamps_of(workspace).values()
+    assert after > before
 
 
 def test_a_new_track_or_frame_count_is_scored_again(workspace, weights, publish):
@@ -185,13 +188,21 @@ def test_a_new_track_or_frame_count_is_scored_again(workspace, weights, publish)
     assert len(read(workspace, "M003_sad_1").frame_index) == 3
 
 
-def test_contempt_makes_it_eight_classes(workspace, weights, publish):
-    from mead_manip.emotions import EMOTIONS
+def test_contempt_is_a_class_where_it_is_asked_for_and_named_where_not(workspace, weights, publish):
+    from mead_manip.emotions import EMOTIONS, NED_EMOTIONS
 
     publish(workspace, "M003_contempt_1", "contempt", seed=9)
-    score(workspace, weights, clips=("M003_sad_1",))
+    assert len(score(workspace, weights, classes=8).done) == 5
     assert read(workspace, "M003_sad_1").classes == EMOTIONS
-    assert workspace.clips("clip-score") == ["M003_sad_1"]
+    heard = Heard()
+    summary = score(workspace, weights, heard)
+    assert (len(summary.done), summary.facts["not_scored"]) == (4, ["M003_contempt_1"])
+    assert "1 of contempt not scored (--classes 8 does)" in summary.line()
+    assert any("not scored" in line and "M003_contempt_1" in line for line in heard.lines)
+    assert any("removed the scores" in line and "M003_contempt_1" in line for line in heard.lines)
+    assert read(workspace, "M003_sad_1").classes == NED_EMOTIONS
+    assert "M003_contempt_1" not in workspace.clips("clip-score")
+    assert score(workspace, weights, clips=("M003_sad_1",)).fresh == ["M003_sad_1"]
 
 
 def test_a_broken_track_fails_alone(workspace, weights):
@@ -236,19 +247,41 @@ def test_the_table_lists_every_clip(workspace, weights):
     rows = list(csv.DictReader(Path(summary.facts["table"]).read_text(encoding="utf-8").splitlines()))
     assert [row["clip"] for row in rows] == workspace.clips("clip-score")
     assert {row["label"] for row in rows} == {"happy", "sad", "fear"}
+    assert all(float(row["y"]) == pytest.approx(float(row[f"p_{row['label']}"]), abs=2e-6) for row in rows)
+    assert {row["p_contempt"] for row in rows} == {""} == {row["lambda_normalised"] for row in rows}
     assert all(float(row["lambda"]) == pytest.approx(read(workspace, row["clip"]).weight, abs=1e-6) for row in rows)
 
 
-def test_warnings_name_what_binds_and_which_class_is_lost():
-    from mead_manip.stages import clip_summary
+def row(label="happy", y=0.9, weight=1.0, **changes):
+    from mead_manip.stages.clip_summary import Row
 
-    row = clip_summary.Row("a", "M003", "happy", 3, 0.9, 1.0)
-    low = dataclasses.replace(row, label="sad", y=0.1, weight=0.1)
-    assert clip_summary.warnings([], 0.6) == []
-    assert clip_summary.warnings([row, dataclasses.replace(row, y=0.4, weight=0.4)], 0.6) == []
-    assert "nothing is suppressed" in clip_summary.warnings([row], 0.6)[0]
-    lost, every = clip_summary.warnings([low], 0.6)
-    assert "mean lambda of sad is 0.10" in lost and "every clip is suppressed" in every
+    plain = {"clip": "a", "actor": "M003", "level": 3, "normalised": None, "threshold": 0.6, "probability": (0.1,) * 7}
+    return Row(**{**plain, "label": label, "y": y, "weight": weight, **changes})
+
+
+def test_warnings_name_what_binds_and_which_class_is_lost():
+    from mead_manip.emotions import NED_EMOTIONS
+    from mead_manip.stages.clip_summary import warnings
+
+    assert warnings([]) == []
+    good = [row(label, y, w) for label in NED_EMOTIONS for y, w in ((0.9, 1.0), (0.7, 1.0), (0.4, 0.4)) * 2]
+    assert warnings(good) == []
+    assert warnings([r for r in good if r.weight == 1.0] * 2) == [
+        "every clip reaches the threshold 0.6: nothing is suppressed"
+    ]
+    dark = [row(label, 0.4, 0.4) for label in NED_EMOTIONS for _ in range(5)]
+    assert warnings(dark) == ["no clip reaches the threshold 0.6: every clip is suppressed"]
+    lost, skewed = warnings([r for r in good if r.label != "sad"] + [row("sad", 0.1, 0.1)] * 5)
+    assert "half the clips of sad have lambda < 0.3 (median 0.10)" in lost and "8.0-fold" in skewed
+    assert warnings([r for r in good if r.label != "fear"] + [row("fear")] * 2) == ["only 2 clips of fear"]
+    assert warnings([r for r in good if r.label not in ("fear", "sad")])[-1] == "no clip of fear, sad"
+
+
+def test_rows_survive_as_text():
+    from mead_manip.stages.clip_summary import Row
+
+    for one in (row(), row(normalised=1.25, level=0, actor="")):
+        assert Row.from_text(one.to_text()) == one
 
 
 def test_frames_come_from_the_middle_of_what_is_visible():
