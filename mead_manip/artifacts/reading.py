@@ -1,6 +1,7 @@
 """Read HDF5 as if a stranger had written it: no links, no outside data, no code-bearing types, no absurd sizes."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -84,64 +85,70 @@ def read(file: h5py.File, spec: Spec) -> Any:
 
 def read_text(file: h5py.Group, name: str) -> str:
     """Read a fixed-length scalar text."""
-    dataset = vetted(file, name)
-    dtype = dataset.dtype
-    if dtype.kind != "S" or dataset.shape != () or dtype.itemsize > MAX_TEXT:
-        found = f"{name}: {dtype} with shape {dataset.shape}"
+    dataset, dtype, shape = _vetted(file, name)
+    if dtype.kind != "S" or shape != () or dtype.itemsize > MAX_TEXT:
+        found = f"{name}: {dtype} with shape {shape}"
         raise ArtifactInvalid(found, expected=f"one fixed-length text of at most {MAX_TEXT} bytes")
-    return bytes(dataset[()]).decode()
+    text = np.empty((), dtype)
+    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, text)
+    return bytes(text[()]).decode()
 
 
 def outline(file: h5py.File, spec: Spec) -> Any:
     """Give a value of the field's dtype and shape without reading its data: enough to check axes."""
     if spec.kind == "array":
-        return _hollow(vetted(file, spec.name))
+        return _hollow(file, spec.name)
     if spec.kind == "mapping":
         group = _mapping(file, spec.name)
-        return {name: _hollow(vetted(group, name)) for name in group}
+        return {name: _hollow(group, name) for name in group}
     return read(file, spec)
 
 
 def vetted(group: h5py.Group, name: str) -> h5py.Dataset:
     """Give a dataset that lies in this file, holds plain numbers or text, and is as large as its storage says."""
-    dataset = _local(group, name)
-    if not isinstance(dataset, h5py.Dataset):
-        raise ArtifactInvalid(f"{name} is a group", expected="a dataset")
-    if dataset.is_virtual:
-        raise ArtifactInvalid(f"{name} is a virtual dataset", expected="data inside the file")
-    if dataset.external:
-        raise ArtifactInvalid(f"{name} keeps its data in another file", expected="data inside the file")
-    dtype = dataset.dtype
-    if dataset.shape is None or dtype.kind not in "biufS" or dtype.hasobject:
-        raise ArtifactInvalid(f"{name} has type {_type_name(dataset)}", expected="plain numbers or fixed-length text")
-    _check_size(name, dataset)
-    return dataset
+    return h5py.Dataset(_vetted(group, name)[0])
 
 
 # ---- below: single checks -----------------------------------------------------------------------------------------
 
 
-def _local(group: h5py.Group, name: str) -> Any:
+def _vetted(group: h5py.Group, name: str) -> tuple[h5py.h5d.DatasetID, np.dtype, tuple[int, ...]]:
+    """Vet a dataset and give its type and shape too. At HDF5's own level, because thousands of files are checked."""
+    dataset = _local(group, name)
+    if not isinstance(dataset, h5py.h5d.DatasetID):
+        raise ArtifactInvalid(f"{name} is a group", expected="a dataset")
+    properties = dataset.get_create_plist()
+    if properties.get_layout() == h5py.h5d.VIRTUAL:
+        raise ArtifactInvalid(f"{name} is a virtual dataset", expected="data inside the file")
+    if properties.get_external_count():
+        raise ArtifactInvalid(f"{name} keeps its data in another file", expected="data inside the file")
+    dtype, shape = dataset.dtype, dataset.shape
+    if shape is None or dtype.kind not in "biufS" or dtype.hasobject:
+        found = f"{name} has type {_type_name(h5py.Dataset(dataset))}"
+        raise ArtifactInvalid(found, expected="plain numbers or fixed-length text")
+    filters = {properties.get_filter(index)[0] for index in range(properties.get_nfilters())}
+    _check_size(name, filters, dataset.get_storage_size(), math.prod(shape) * dtype.itemsize)
+    return dataset, dtype, shape
+
+
+def _local(group: h5py.Group, name: str) -> h5py.h5g.GroupID | h5py.h5d.DatasetID | h5py.h5t.TypeID:
     kind_of_link = group.id.links.get_info(name.encode()).type
     if kind_of_link != h5py.h5l.TYPE_HARD:
         kind = "a soft link" if kind_of_link == h5py.h5l.TYPE_SOFT else "an external link"
         raise ArtifactInvalid(f"{name} is {kind}", expected="data inside the file")
-    return group[name]
+    return h5py.h5o.open(group.id, name.encode())
 
 
 def _mapping(file: h5py.File, name: str) -> h5py.Group:
     group = _local(file, name)
-    if not isinstance(group, h5py.Group):
+    if not isinstance(group, h5py.h5g.GroupID):
         raise ArtifactInvalid(f"{name} is a dataset", expected="a group of datasets")
-    return group
+    return h5py.Group(group)
 
 
-def _check_size(name: str, dataset: h5py.Dataset) -> None:
-    properties = dataset.id.get_create_plist()
-    filters = {properties.get_filter(index)[0] for index in range(properties.get_nfilters())}
+def _check_size(name: str, filters: set[int], stored: int, declared: int) -> None:
     if filters - _FILTERS:
         raise ArtifactInvalid(f"{name} uses HDF5 filter {sorted(filters - _FILTERS)}", expected="gzip or none")
-    stored, declared = dataset.id.get_storage_size(), dataset.nbytes
     ratio = _MAX_DEFLATE if h5py.h5z.FILTER_DEFLATE in filters else 1
     if declared > MAX_BYTES or declared > stored * ratio:
         found = f"{name} declares {declared} bytes and stores {stored}"
@@ -160,5 +167,6 @@ def _array(dataset: h5py.Dataset) -> np.ndarray:
     return np.asarray(dataset[()])
 
 
-def _hollow(dataset: h5py.Dataset) -> np.ndarray:
-    return np.broadcast_to(np.zeros((), dataset.dtype), dataset.shape)
+def _hollow(group: h5py.Group, name: str) -> np.ndarray:
+    _, dtype, shape = _vetted(group, name)
+    return np.broadcast_to(np.zeros((), dtype), shape)
