@@ -9,7 +9,9 @@ import numpy as np
 
 
 @cache
-def talking_head(n_frames: int = 12, size: int = 160, seed: int = 3) -> tuple[list[np.ndarray], np.ndarray]:
+def talking_head(
+    n_frames: int = 12, size: int = 160, seed: int = 3, person: int = 0
+) -> tuple[list[np.ndarray], np.ndarray]:
     """RGB frames of a head that turns a little and opens its mouth, and their landmarks (frame, 68, 2) in px."""
     import torch
 
@@ -23,7 +25,7 @@ def talking_head(n_frames: int = 12, size: int = 160, seed: int = 3) -> tuple[li
 
     asset = load_asset(HeadAsset, "head.h5")
     model = head_model_from(asset)
-    identity = torch.as_tensor(asset.anchor_mean[:1], dtype=torch.float32)
+    identity = torch.as_tensor(asset.anchor_mean[person : person + 1], dtype=torch.float32)
     time = torch.linspace(0, 1, n_frames)[:, None]
     pose = torch.cat([0 * time, 0.15 * torch.sin(6 * time), 0 * time], 1)
     jaw = torch.cat([0.12 * time, 0 * time, 0 * time], 1)

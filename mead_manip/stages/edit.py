@@ -107,6 +107,7 @@ def _prepare(
         dry_run=dry_run,
         progress=progress,
         path=str(source),
+        face="auto",
         landmarks=config.landmarks,
         landmarks_model=config.landmarks_model,
     )

@@ -1,137 +1,132 @@
-"""One video -> FaceTrack, in two passes of constant memory: find the face in every frame, then cut smoothed crops."""
+"""FaceSightings + video -> FaceTrack of one face: gaps filled, motion smoothed, crops cut in a second pass."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int, Int64, UInt8
 
-from mead_manip.artifacts.schemas import FaceTrack
-from mead_manip.backends.interfaces import Detection, LandmarkDetector
-from mead_manip.errors import ClipTooShort, MediaError, NoFaceError
+from mead_manip.artifacts.schemas import FaceSightings, FaceTrack
+from mead_manip.errors import MediaError, NoFaceError
 from mead_manip.geometry import fill_invisible, landmark_jitter
 from mead_manip.media.face_crops import crop_squares, cut_crop, smooth_boxes
 from mead_manip.media.images import encode
 from mead_manip.media.mead_tree import ClipLabels
-from mead_manip.media.video import probe, read_frames
+from mead_manip.media.pupils import bridge_pupils
+from mead_manip.media.spool import Spool
+from mead_manip.media.video import read_frames
+from mead_manip.models.landmark_smoothing import smooth_points
 
-MIN_FRAMES = 10  # a window of the manipulator
-_CHUNK = 8  # frames in memory at a time
-
-
-@dataclass(frozen=True)
-class Sightings:
-    """What the detector saw, frame by frame; frames without a face repeat the nearest one with a face."""
-
-    landmarks_px: Float32[np.ndarray, "frame 68 2"]
-    boxes_px: Float32[np.ndarray, "frame 4"]
-    visible: Bool[np.ndarray, " frame"]
-    score: Float32[np.ndarray, " frame"]
-    most_faces: int
+Shots = list[slice]
 
 
-def track_video(path: Path, detector: LandmarkDetector, labels: ClipLabels, digest: str) -> FaceTrack:
-    """Follow the face of one video."""
-    info = probe(path)
-    seen = find_face(path, detector)
-    boxes = smooth_boxes(seen.boxes_px)
+def track_face(path: Path, sightings: FaceSightings, face: int, labels: ClipLabels) -> FaceTrack:
+    """Follow one face of a video, numbered as in its sightings."""
+    rows = np.flatnonzero(sightings.face == face)
+    if not len(rows):
+        raise NoFaceError(f"{path} shows {sightings.n_faces} faces", expected=f"--face 1 to {sightings.n_faces}")
+    n_frames = sightings.n_frames
+    visible = np.zeros(n_frames, bool)
+    visible[sightings.frame[rows]] = True
+    shots = [slice(a, b) for a, b in pairwise([0, *sightings.cuts.tolist(), n_frames])]
+    stand_in = _stand_ins(visible, shots)
+    row = rows[np.searchsorted(sightings.frame[rows], stand_in)]
+    raw = sightings.landmarks_px[row]
+    points = _smoothed(raw, sightings.pupils_px[row], visible, shots)[stand_in]
+    boxes = np.concatenate([smooth_boxes(sightings.boxes_px[row[shot]]) for shot in shots])
     frame_from_crop = crop_squares(boxes)
-    face_bytes, face_offsets = _cut(path, frame_from_crop, seen.visible)
+    face_bytes, face_offsets = _cut(path, frame_from_crop, visible)
     return FaceTrack(
         face_bytes=face_bytes,
         face_offsets=face_offsets,
-        landmarks_px=seen.landmarks_px,
-        landmarks_raw_px=seen.landmarks_px,
-        pupils_px=np.stack([seen.landmarks_px[:, 36:42].mean(1), seen.landmarks_px[:, 42:48].mean(1)], axis=1),
-        mesh_px=np.zeros((len(boxes), 0, 2), np.float32),
+        landmarks_px=points[:, :68],
+        landmarks_raw_px=raw,
+        pupils_px=points[:, 68:],
+        mesh_px=_picked(sightings.mesh_px, row),
         boxes_px=boxes,
         frame_from_crop=frame_from_crop,
-        visible=seen.visible,
-        score=seen.score,
-        fps_num=info.fps.numerator,
-        fps_den=info.fps.denominator,
-        width=info.width,
-        height=info.height,
+        visible=visible,
+        score=np.where(visible, sightings.score[row], 0).astype(np.float32),
+        fps_num=sightings.fps_num,
+        fps_den=sightings.fps_den,
+        width=sightings.width,
+        height=sightings.height,
         source=str(path),
-        source_digest=digest,
+        source_digest=sightings.source_digest,
         actor=labels.actor,
         emotion=labels.emotion,
         view=labels.view,
         level=labels.level,
         take=labels.take,
         sentence=labels.sentence,
-        landmark_backend=detector.name,
-        face=1,
-        most_faces=seen.most_faces,
-        cuts=np.zeros(0, np.int32),
-        jitter_raw=landmark_jitter(seen.landmarks_px),
-        jitter=landmark_jitter(seen.landmarks_px),
+        landmark_backend=sightings.landmark_backend,
+        face=face,
+        most_faces=int(np.bincount(sightings.frame[sightings.face > 0]).max()),
+        cuts=sightings.cuts,
+        jitter_raw=_jitter(raw, visible, shots),
+        jitter=_jitter(points[:, :68], visible, shots),
     )
 
 
-def find_face(path: Path, detector: LandmarkDetector) -> Sightings:
-    """Detect in every frame, each with the landmarks of the last face as a hint."""
-    detections: list[Detection | None] = []
-    last: np.ndarray | None = None
-    most_faces = 0
-    for chunk in _chunks(path):
-        for faces in detector.detect(chunk, [] if last is None else [last], len(detections)):
-            most_faces = max(most_faces, len(faces))
-            near = min(faces, key=lambda d: 0.0 if last is None else _distance(d.landmarks_px, last), default=None)
-            last = last if near is None else near.landmarks_px
-            detections.append(near)
-    if len(detections) < MIN_FRAMES:
-        raise ClipTooShort(f"{path} has {len(detections)} frames", expected=f"at least {MIN_FRAMES}")
-    visible = np.array([d is not None for d in detections])
-    if not visible.any():
-        raise NoFaceError(
-            f"no face in any of the {len(detections)} frames of {path}", expected="a video that shows a face"
-        )
-    landmarks = np.stack([d.landmarks_px if d else np.zeros((68, 2), np.float32) for d in detections])
-    boxes = np.stack([d.box_px if d else np.zeros(4, np.float32) for d in detections])
-    return Sightings(
-        landmarks_px=fill_invisible(landmarks.astype(np.float32), visible),
-        boxes_px=fill_invisible(boxes.astype(np.float32), visible),
-        visible=visible,
-        score=np.array([d.score if d else 0.0 for d in detections], np.float32),
-        most_faces=most_faces,
-    )
+def _stand_ins(visible: Bool[np.ndarray, " frame"], shots: Shots) -> Int[np.ndarray, " frame"]:
+    """Give the frame that stands for each: itself, else the nearest with the face in its shot, else of all."""
+    frames = np.arange(len(visible))
+    nearest = fill_invisible(frames, visible)
+    for shot in shots:
+        if visible[shot].any():
+            nearest[shot] = fill_invisible(frames[shot], visible[shot])
+    return nearest
 
 
-def _distance(a: Float32[np.ndarray, "68 2"], b: Float32[np.ndarray, "68 2"]) -> float:
-    return float(np.linalg.norm(a.mean(0) - b.mean(0)))
+def _smoothed(
+    landmarks: Float32[np.ndarray, "frame 68 2"],
+    pupils: Float32[np.ndarray, "frame 2 2"],
+    visible: Bool[np.ndarray, " frame"],
+    shots: Shots,
+) -> Float32[np.ndarray, "frame 70 2"]:
+    """Smooth landmarks and pupils, each shot by itself; closed eyes get their pupils first."""
+    points = [
+        smooth_points(np.concatenate([landmarks[s], bridge_pupils(pupils[s], landmarks[s])], axis=1), visible[s])
+        for s in shots
+    ]
+    return np.concatenate(points)
 
 
-def _chunks(path: Path) -> Iterator[list[UInt8[np.ndarray, "height width 3"]]]:
-    chunk = []
-    for _, _, frame in read_frames(path):
-        chunk.append(frame)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _jitter(landmarks: Float32[np.ndarray, "frame 68 2"], visible: Bool[np.ndarray, " frame"], shots: Shots) -> float:
+    """Mean jitter over the stretches of frames that show the face, none of them across a cut."""
+    starts = {shot.start for shot in shots}
+    edges = [k for k in range(1, len(visible)) if k in starts or visible[k] != visible[k - 1]]
+    runs = [slice(a, b) for a, b in pairwise([0, *edges, len(visible)]) if visible[a] and b - a >= 3]
+    if not runs:
+        return 0.0
+    weights = [run.stop - run.start - 2 for run in runs]
+    return float(np.average([landmark_jitter(landmarks[run]) for run in runs], weights=weights))
+
+
+def _picked(
+    mesh: Float32[np.ndarray, "sighting mesh 2"], rows: Int[np.ndarray, " frame"]
+) -> Float32[np.ndarray, "frame mesh 2"]:
+    """Give the rows of a large array, on disk."""
+    with Spool(np.float32, *mesh.shape[1:]) as spool:
+        for row in rows:
+            spool.add(mesh[row])
+        return spool.array()
 
 
 def _cut(
     path: Path, frame_from_crop: Float32[np.ndarray, "frame 2 3"], visible: Bool[np.ndarray, " frame"]
 ) -> tuple[UInt8[np.ndarray, " byte"], Int64[np.ndarray, " frame+1"]]:
-    """Decode once more and write the crops to a temporary file, which is mapped: a long video stays out of memory."""
-    sizes = []
-    with tempfile.TemporaryFile() as spool:
+    """Decode once more, and cut."""
+    sizes = [0]
+    with Spool(np.uint8) as spool:
         for index, _, frame in read_frames(path):
             if index >= len(visible):
                 raise MediaError(f"{path} gave more frames the second time", expected=f"{len(visible)}")
             data = encode(cut_crop(frame, frame_from_crop[index]), quality=95) if visible[index] else b""
-            spool.write(data)
+            spool.extend(data)
             sizes.append(len(data))
-        if len(sizes) != len(visible):
-            raise MediaError(f"{path} gave {len(sizes)} frames the second time", expected=f"{len(visible)}")
-        spool.flush()
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        # The map keeps the file's content after its name and handle are gone.
-        return np.memmap(spool, np.uint8, mode="r", shape=(int(offsets[-1]),)), offsets
+        if len(sizes) != len(visible) + 1:
+            raise MediaError(f"{path} gave {len(sizes) - 1} frames the second time", expected=f"{len(visible)}")
+        return spool.array(), np.cumsum(sizes, dtype=np.int64)

@@ -139,7 +139,7 @@ def test_a_face_that_leaves_and_returns(preprocess, tmp_path, head):
     assert (sizes[8:14] == 0).all() and (sizes[:8] > 0).all()
     assert np.isfinite(result.landmarks_px).all() and (result.score[8:14] == 0).all()
     assert np.allclose(result.landmarks_px[8], result.landmarks_px[7])  # the nearest good ones stand in
-    assert any("a face in 16 of 22 frames" in text for text in preprocess.said)
+    assert any("the face in 16 of 22 frames" in text for text in preprocess.said)
 
 
 def test_two_faces_are_said_and_one_is_followed(preprocess, tmp_path, head):
