@@ -112,7 +112,7 @@ def sight_video(path: Path, detector: LandmarkDetector, digest: str) -> FaceSigh
     info = probe(path)
     tracker = FaceTracker(gap=max(1, round(GAP * info.fps)))
     with _Rows(detector.n_mesh) as rows:
-        for chunk in _chunks(with_cuts(read_frames(path))):
+        for chunk in _chunks(with_cuts(read_frames(path, quick=True))):
             _see(chunk, detector, tracker, rows)
         if rows.n_frames < MIN_FRAMES:
             raise ClipTooShort(f"{path} has {rows.n_frames} frames", expected=f"at least {MIN_FRAMES}")

@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, Int64, UInt8
 
 from mead_manip.artifacts.schemas import FaceSightings, FaceTrack
-from mead_manip.errors import MediaError, NoFaceError
+from mead_manip.errors import NoFaceError
 from mead_manip.geometry import fill_invisible, landmark_jitter
-from mead_manip.media.face_crops import crop_squares, cut_crop, smooth_boxes
+from mead_manip.media.face_crops import crop_from_part, crop_region, crop_squares, cut_crop, smooth_boxes
 from mead_manip.media.images import encode
 from mead_manip.media.mead_tree import ClipLabels
 from mead_manip.media.pupils import bridge_pupils
 from mead_manip.media.spool import Spool
-from mead_manip.media.video import read_frames
+from mead_manip.media.video import read_parts
 from mead_manip.models.landmark_smoothing import smooth_points
 
 Shots = list[slice]
@@ -37,7 +37,7 @@ def track_face(path: Path, sightings: FaceSightings, face: int, labels: ClipLabe
     points = _smoothed(raw, sightings.pupils_px[row], visible, shots)[stand_in]
     boxes = np.concatenate([smooth_boxes(sightings.boxes_px[row[shot]]) for shot in shots])
     frame_from_crop = crop_squares(boxes)
-    face_bytes, face_offsets = _cut(path, frame_from_crop, visible)
+    face_bytes, face_offsets = _cut(path, (sightings.width, sightings.height), frame_from_crop, visible)
     return FaceTrack(
         face_bytes=face_bytes,
         face_offsets=face_offsets,
@@ -116,17 +116,19 @@ def _picked(
 
 
 def _cut(
-    path: Path, frame_from_crop: Float32[np.ndarray, "frame 2 3"], visible: Bool[np.ndarray, " frame"]
+    path: Path,
+    frame_size: tuple[int, int],
+    frame_from_crop: Float32[np.ndarray, "frame 2 3"],
+    visible: Bool[np.ndarray, " frame"],
 ) -> tuple[UInt8[np.ndarray, " byte"], Int64[np.ndarray, " frame+1"]]:
-    """Decode once more, and cut."""
+    """Decode once more, only what lies around the face, and cut."""
     sizes = [0]
+    regions = np.stack([crop_region(square, *frame_size) for square in frame_from_crop])
+    regions[~visible, 2:] = regions[~visible, :2] + 1  # nothing is cut there
     with Spool(np.uint8) as spool:
-        for index, _, frame in read_frames(path):
-            if index >= len(visible):
-                raise MediaError(f"{path} gave more frames the second time", expected=f"{len(visible)}")
-            data = encode(cut_crop(frame, frame_from_crop[index]), quality=95) if visible[index] else b""
+        for index, part in read_parts(path, regions):
+            place = crop_from_part(frame_from_crop[index], regions[index])
+            data = encode(cut_crop(part, place), quality=95) if visible[index] else b""
             spool.extend(data)
             sizes.append(len(data))
-        if len(sizes) != len(visible) + 1:
-            raise MediaError(f"{path} gave {len(sizes) - 1} frames the second time", expected=f"{len(visible)}")
         return spool.array(), np.cumsum(sizes, dtype=np.int64)
