@@ -112,15 +112,13 @@ def write_template(path: Path, order: np.ndarray | None = None) -> Path:
 def texture() -> tuple[np.ndarray, np.ndarray]:
     """Texture coordinates with v up, and those of the corners of every triangle: the egg unrolled, seam at the back."""
     vertices, triangles = arrays()["v_template"], arrays()["f"].astype(int)
+    first = np.arange(ROWS) * COLUMNS  # the first column closes the seam on the far side
     u = (np.arctan2(vertices[:, 0], vertices[:, 2]) / (2 * np.pi) + 0.5).clip(0, 1)
+    u[first] = 0.0
     v = (vertices[:, 1] / (2 * RADII[1]) + 0.5).clip(0, 1)
-    spare = np.arange(N_UVS - N_VERTICES)
-    doubled = np.arange(ROWS) * COLUMNS  # the first column closes the seam on the far side
-    uvs = np.concatenate([np.stack([u, v], 1), np.zeros((len(spare), 2))])
-    uvs[N_VERTICES : N_VERTICES + ROWS] = np.stack([np.ones(ROWS), v[doubled]], 1)
-    uvs[doubled, 0] = 0.0
-    wide = np.ptp(u[triangles], axis=1) > 0.5
-    in_seam = wide[:, None] & np.isin(triangles, doubled) & (u[triangles].max(axis=1) > 0.5)[:, None]
+    uvs = np.concatenate([np.stack([u, v], 1), np.zeros((N_UVS - N_VERTICES, 2))])
+    uvs[N_VERTICES : N_VERTICES + ROWS] = np.stack([np.ones(ROWS), v[first]], 1)
+    in_seam = (np.ptp(u[triangles], axis=1) > 0.6)[:, None] & np.isin(triangles, first)
     return uvs, np.where(in_seam, N_VERTICES + triangles // COLUMNS, triangles)
 
 

@@ -109,6 +109,15 @@ class DecaReconstructor:
             points.append(project(model.landmarks(vertices, head), camera).cpu())
         return torch.cat(points).numpy()
 
+    @torch.inference_mode()
+    def displacements(
+        self, found: Reconstruction, frames: slice = slice(None)
+    ) -> Float32[np.ndarray, "frame uv=256 uv=256"]:
+        """Decode the wrinkles of some frames over FLAME's texture, m: those of jaw and expression as they are now."""
+        codes = (found.jaw_pose, found.expression, found.detail)
+        parts = (torch.from_numpy(part[frames]).to(self._device) for part in codes)
+        return self._networks.D_detail(*parts).cpu().numpy()
+
     @cached_property
     def _networks(self) -> Deca:
         return load_deca(self._model_path).to(self._device).to(memory_format=torch.channels_last)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-N_FRAMES = 5
+N_FRAMES = 5  # of which one test hides two
 FRAME_FROM_CROP = np.array([[1.7, 0, 120.0], [0, 1.7, -30.0]], np.float32)
 
 
@@ -211,6 +211,14 @@ def test_frames_without_a_face_repeat_the_nearest_and_are_not_encoded(track, rec
         np.testing.assert_array_equal(values[3], values[2])
     assert (result.residual[~visible] == 0).all() and (result.visible == visible).all()
     np.testing.assert_allclose(result.identity, reconstructor.encode(track, [1, 2, 4])[0][:, :100].mean(0), atol=1e-5)
+
+
+def test_displacements_are_of_the_expression_as_it_is_now(track, reconstructor):
+    result = reconstructor.reconstruct(track)
+    some = reconstructor.displacements(result, slice(1, 3))
+    assert some.shape == (2, 256, 256) and abs(some).max() <= 0.01
+    changed = dataclasses.replace(result, expression=result.expression + 5)
+    assert abs(reconstructor.displacements(changed, slice(1, 3)) - some).max() > 1e-5
 
 
 def test_no_face_at_all_or_a_missing_crop_is_an_error(track, reconstructor):
