@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tqdm import tqdm
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.artifact import Artifact
+from mead_manip.artifacts.freshness import Results
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.errors import BackendUnavailable, Interrupted, MeadManipError, UsageError, WorkerDied
@@ -155,12 +155,13 @@ def run_clips(
     summary = Summary(stage, destination=str(workspace.folder(stage)))
     # The closing line names every failure; of a single clip it would be the same line twice.
     named = progress if len(items) > 1 else SilentProgress()
+    results = Results(workspace.folder(stage))
     keys: dict[str, Provenance] = {}
     todo: dict[str, str] = {}
     for clip_id, item in items.items():
         try:
             keys[clip_id] = provenance(item)
-            reason = _reason(workspace.path(stage, clip_id), schema, keys[clip_id], force)
+            reason = _reason(results.check(workspace.path(stage, clip_id), schema, keys[clip_id]), force)
         except _HOPELESS:
             raise
         except Exception as error:
@@ -175,10 +176,13 @@ def run_clips(
     if dry_run:
         summary.planned = todo
         return summary
-    if todo:
-        workspace.prepare(stage)
-        tasks = [Task(clip_id, items[clip_id], workspace.path(stage, clip_id), keys[clip_id]) for clip_id in todo]
-        _run_tasks(summary, tasks, partial(outcomes, engine, compute), workers, progress, named)
+    try:
+        if todo:
+            workspace.prepare(stage)
+            tasks = [Task(clip_id, items[clip_id], workspace.path(stage, clip_id), keys[clip_id]) for clip_id in todo]
+            _run_tasks(summary, tasks, partial(outcomes, engine, compute), results, workers, progress, named)
+    finally:
+        results.keep()  # what is known to be fresh stays known after Ctrl-C
     if not part.whole:
         part.keep(workspace, stage, summary.as_json())
     return summary
@@ -191,6 +195,7 @@ def _run_tasks(
     summary: Summary,
     tasks: list[Task],
     run: Callable[[list[Task], int], Outcomes],
+    results: Results,
     workers: int,
     progress: Progress,
     named: Progress,
@@ -200,6 +205,7 @@ def _run_tasks(
         for task, error in progress.clips(ended, len(tasks), summary.stage):
             if error is None:
                 summary.done.append(task.clip_id)
+                results.note(task.path, task.provenance)
             else:
                 _record_failure(summary, task.clip_id, error, named)
 
@@ -243,9 +249,8 @@ def _sure_to_repeat(error: Exception) -> bool:
     return isinstance(error, MeadManipError) and not isinstance(error, WorkerDied)
 
 
-def _reason(path: Path, schema: type[Artifact], wanted: Provenance, force: bool) -> str | None:
+def _reason(state: store.State, force: bool) -> str | None:
     """Give None for a fresh clip, "" for a missing one, else why it is computed again."""
-    state = store.check(path, schema, wanted)
     if state.kind is store.MISSING:
         return ""
     if state.kind is store.STALE:
