@@ -32,6 +32,7 @@ from mead_manip.stages.clip_finding import labels_below
 from mead_manip.stages.runner import Progress, Summary
 
 STAGE = "audit"
+MEMORY = "seen.jsonl"  # what earlier audits saw
 INCOMPLETE = 3
 _SOUND_SUFFIXES = {".m4a", ".aac", ".wav", ".mp3", ".flac"}
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip", ".rar", ".7z")
@@ -167,7 +168,7 @@ def run(
     )
     chosen = {path: labels for path, labels in tree.videos.items() if not labels.is_mead or wanted.wants(labels)}
     look = Look(config.deep, config.duplicates)
-    memory = Memory(workspace.folder(STAGE) / "seen.jsonl")
+    memory = Memory(workspace.folder(STAGE) / MEMORY)
     known = {} if force else {path: old for path in chosen if (old := memory.recall(path.absolute(), look))}
     todo = [path.absolute() for path in chosen if path not in known]
     out = Path(config.out) if config.out else workspace.folder(STAGE) / "audit.html"
