@@ -33,6 +33,10 @@ _SHIFT, _GROWTH = 0.12, 1.3  # how far a crop may lie from where its own landmar
 _TRIES = 3  # crops of one face in one frame
 _MOVED, _GREW = 0.5, 1.6  # how far a face comes between two looks: in sides of its crop, as a factor
 _SAME = 0.25  # faces of a frame nearer than this many sides of a crop are one
+# YuNet's boxes, placed as face-alignment places them, give crops that are 1.41 (+- .05)
+# times as large as the landmarks' own and lie .116 (+- .018) of these higher, on 59 frames of ten real videos, with
+# MediaPipe's landmarks. Of the others no weights were at hand: their crops are cut a second time where that is needed.
+_YUNET_LARGER, _YUNET_HIGHER = 1.41, 0.116
 _SHORT = 2  # frames after the last look of a call that are worth no look of their own
 
 
@@ -92,14 +96,8 @@ class FanLandmarks:
             self.__dict__.pop(part, None)
 
     def _look(self, frames: Sequence[UInt8[np.ndarray, "_ _ 3"]], looks: Sequence[int]) -> list[list[_Face]]:
-        """Search whole frames. A detector's box is only where to begin: the crop is cut anew around the landmarks."""
-        boxes = [(t, placement) for t in looks for placement in self._boxes(frames[t])]
-        first = read_landmarks(self._network, [(frames[t], placement) for t, placement in boxes])
-        jobs = [
-            (t, place_landmarks(landmarks))
-            for (t, _), (landmarks, score) in zip(boxes, first, strict=True)
-            if score >= _SEEN
-        ]
+        """Search whole frames."""
+        jobs = [(t, crop) for t in looks for crop in self._boxes(frames[t])]
         faces = self._settle(frames, jobs)
         return [
             _distinct([face for (t, _), face in zip(jobs, faces, strict=True) if t == look and face is not None])
@@ -119,8 +117,9 @@ class FanLandmarks:
         grow = np.array([width / size[0], height / size[1]] * 2)
         # BlazeFace says [[]] where it sees nothing.
         placed = [place(np.array(box[:4]) * grow, self._detector.reference_scale) for box in boxes if len(box)]
-        fitting = [placement for placement in placed if placement.lies_in(frame)]
-        return sorted(fitting, key=lambda placement: -placement.scale)[:_MAX_FACES]
+        larger, higher = (_YUNET_LARGER, _YUNET_HIGHER) if self._source.detector == "yunet" else (1.0, 0.0)
+        crops = [Placement(crop.x, crop.y + higher * crop.side_px / larger, crop.scale / larger) for crop in placed]
+        return sorted((crop for crop in crops if crop.lies_in(frame)), key=lambda crop: -crop.scale)[:_MAX_FACES]
 
     def _chase(
         self,

@@ -15,7 +15,7 @@ _REFERENCE = 195.0  # width + height of the landmarks' box that make a scale of 
 _PX_PER_SCALE = 200.0  # side of a crop of scale 1, in frame px
 _RAISED = 0.12  # of the box's height: the crop's centre lies above the box's
 _SMALLEST = 16.0  # px: less is no face, and would not fill a crop
-_CPU_BATCH, _GPU_BATCH = 8, 64  # crops
+_CPU_BATCH, _GPU_BATCH = 4, 64  # crops; on a CPU, eight no longer fit its cache and take 10 % longer each
 
 
 @dataclass(frozen=True)

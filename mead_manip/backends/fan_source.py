@@ -14,6 +14,7 @@ A TorchScript archive is a program: one is run only where it is named itself, ne
 from __future__ import annotations
 
 import hashlib
+import importlib
 import pickle
 import warnings
 import zipfile
@@ -120,14 +121,14 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
 
 def load_detector(source: Source, device: torch.device) -> Detector:
     """Make the detector from its files; YuNet runs in OpenCV, on the CPU."""
-    import importlib
+    import cv2
 
     module = importlib.import_module(f"face_alignment.detection.{source.detector}")
     names = ("path_to_detector", "path_to_anchor")
     paths = {name: str(path) for name, path in zip(names, source.detector_files, strict=False)}
     where = "cpu" if source.detector == "yunet" else str(device)
-    import cv2
-
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # OpenCV 5 warns of a target that nobody chose
     try:
         detector: Detector = module.FaceDetector(device=where, **paths)
     except (*_LOADING_ERRORS, cv2.error) as error:
@@ -135,6 +136,8 @@ def load_detector(source: Source, device: torch.device) -> Detector:
         raise BackendUnavailable(
             f"cannot load {names_given} as {source.detector}: {_first_line(error)}", remedy=_REMEDY
         ) from error
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     return detector
 
 
