@@ -225,6 +225,21 @@ class EvaluateDetectionConfig:
 
 
 @dataclass(frozen=True)
+class EvaluateManipulatorConfig:
+    """Reconstruction, ClipScores -> what each way of weighting is worth to the manipulator."""
+
+    conditions: tuple[str, ...] = setting(
+        ("none", "t1-20"), "Outliers to plant: none, t1-10, t1-20, t1-30, t2-20, t3-20, t4-20."
+    )
+    arms: tuple[str, ...] = setting((), "Only these arms, for example A0,A1,A6; all where not given.")
+    seeds: int = setting(5, "Trainings per arm and condition.", minimum=1)
+    size: str = setting("small", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
+    iterations: int = setting(400, "Of every training: all arms take equally many.", minimum=1)
+    test_actors: tuple[str, ...] = setting((), "Actors to edit; a quarter of all where not given.")
+    workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
+
+
+@dataclass(frozen=True)
 class SynthConfig:
     """Nothing -> a MEAD-shaped tree of synthetic clips with known truth."""
 
@@ -259,6 +274,7 @@ class InspectConfig:
     clip: str = setting("", "A clip id, a video that was preprocessed, or an artifact (.h5).", positional=True)
     overlay: str | None = execution(None, "Draw landmarks, mesh, NMFC and normals over frames into this picture.")
     frames: int = execution(6, "Frames that are drawn.", minimum=1, maximum=50)
+    flame: str | None = execution(None, "FLAME of a clip that deca made; <workspace>/models/flame.h5 where not given.")
 
 
 SECTIONS: dict[str, type] = {
@@ -272,6 +288,7 @@ SECTIONS: dict[str, type] = {
     "train": TrainConfig,
     "edit": EditConfig,
     "evaluate-detection": EvaluateDetectionConfig,
+    "evaluate-manipulator": EvaluateManipulatorConfig,
     "synth": SynthConfig,
     "demo": DemoConfig,
     "inspect": InspectConfig,

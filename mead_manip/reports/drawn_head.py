@@ -1,17 +1,16 @@
-"""Coefficients of a clip -> meshes that can be drawn over its frames, one entry a face model."""
+"""Coefficients of a clip -> meshes that can be drawn over its frames, whichever face model they belong to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Int32
 
 from mead_manip.artifacts.schemas import Reconstruction
-from mead_manip.errors import UsageError
-from mead_manip.models.face_model import load_head, project
-from mead_manip.rendering.conditioning import template_colours
+from mead_manip.models.face_model import HeadModel
+from mead_manip.models.posed_faces import face_model_of, posed
 
 _HEAD = 0.5  # of the neck weight: what turns with the head; the bust below it is not fitted
 
@@ -28,33 +27,18 @@ class DrawnHead:
     landmarks_px: Float32[np.ndarray, "68 2"]  # iBUG-68, pixels of the frame
 
 
-def drawn_head(clip: Reconstruction, frame: int) -> DrawnHead:
-    """Give one frame of a clip as a mesh. UsageError for a face model that nobody here can draw."""
-    name = clip.face_model.split("@")[0]
-    if name not in _MODELS:
-        raise UsageError(f"the face model {clip.face_model} cannot be drawn", expected="one of " + ", ".join(_MODELS))
-    return _MODELS[name](clip, frame)
-
-
-@torch.no_grad()
-def _builtin(clip: Reconstruction, frame: int) -> DrawnHead:
-    head = load_head()
-    names = ("expression", "jaw_pose", "eyelids", "gaze", "head_pose", "camera")
-    expression, jaw, lids, gaze, turn, camera = (
-        torch.from_numpy(getattr(clip, name)[frame : frame + 1]) for name in names
-    )
-    vertices = head(torch.from_numpy(clip.identity)[None], expression, jaw, lids, gaze, turn)
-    landmarks = project(head.landmarks(vertices, turn), camera)
-    triangles, part = head.triangles.numpy().astype(np.int32), head.triangle_part.numpy()
-    of_head = (head.neck_weight.numpy() > _HEAD)[triangles].all(axis=1)
-    return DrawnHead(
-        vertices[0].numpy(),
-        triangles[of_head],
-        triangles[of_head & (part == head.part_names.index("skin"))],
-        template_colours(head.template.numpy()),
-        clip.camera[frame],
-        landmarks[0].numpy(),
-    )
-
-
-_MODELS = {"head.h5": _builtin}
+def drawn_heads(clip: Reconstruction, frames: list[int], flame: Path | None = None) -> list[DrawnHead]:
+    """Give some frames of a clip as meshes; `flame` is the file that FLAME's coefficients were made with."""
+    model = face_model_of(clip.face_model, flame)
+    triangles = model.triangles.numpy().astype(np.int32)
+    skin = np.ones(len(triangles), bool)
+    if isinstance(model, HeadModel):
+        of_head = (model.neck_weight.numpy() > _HEAD)[triangles].all(axis=1)
+        skin = (model.triangle_part.numpy() == model.part_names.index("skin"))[of_head]
+        triangles = triangles[of_head]
+    colours = model.nmfc().numpy()
+    heads = []
+    for frame in frames:
+        vertices, landmarks = posed(model, clip, slice(frame, frame + 1))
+        heads.append(DrawnHead(vertices[0], triangles, triangles[skin], colours, clip.camera[frame], landmarks[0]))
+    return heads

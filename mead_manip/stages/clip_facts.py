@@ -19,6 +19,9 @@ from mead_manip.stages import STAGES
 # stage -> the artifact it publishes per clip
 PER_CLIP = {"preprocess": FaceTrack, "reconstruct3d": Reconstruction, "clip-score": ClipScores}
 
+# stage -> the kind of its backend, and the setting that names it
+_BACKENDS = {"preprocess": ("landmarks", "landmarks"), "reconstruct3d": ("reconstructor", "backend")}
+
 Facts = dict[str, Any]
 
 
@@ -151,7 +154,7 @@ def _outdated(workspace: Workspace, stage: str, clip_id: str, made: Provenance) 
     """Say what has changed since: the stage itself, the model it uses today, the tracks it read."""
     version = importlib.import_module(STAGES[stage].module).STAGE_VERSION
     reasons = [f"stage_version: {made.stage_version} -> {version}"] if made.stage_version != version else []
-    backend = _backend_today(stage, made)
+    backend = _backend_today(workspace, stage, made)
     reasons += [f"backend: {made.backend} -> {backend}"] if backend not in ("", made.backend) else []
     tracks = dict(made.inputs.get("at_rest", {}))
     if FaceTrack.NAME in made.inputs:
@@ -163,17 +166,17 @@ def _outdated(workspace: Workspace, stage: str, clip_id: str, made: Provenance) 
     return reasons
 
 
-def _backend_today(stage: str, made: Provenance) -> str:
-    """Give the identity that the backend of the same name has now; "" where that cannot be told without loading."""
-    kind, setting = {"preprocess": ("landmarks", "landmarks"), "reconstruct3d": ("reconstructor", "backend")}.get(
-        stage, ("", "")
-    )
+def _backend_today(workspace: Workspace, stage: str, made: Provenance) -> str:
+    """Give the identity that the backend of the same name has now; "" where its package or weights are not here."""
+    kind, setting = _BACKENDS.get(stage, ("", ""))
     if not kind:
         return ""
+    name, models = str(made.params[setting]), workspace.root / "models"
+    files_of_deca = {"flame": str(models / "flame.h5"), "model": str(models / "deca_model.tar")}
     try:
-        return str(registry.load(kind, str(made.params[setting])).digest)
+        return str(registry.load(kind, name, **(files_of_deca if name == "deca" else {})).digest)
     except MeadManipError:
-        return ""  # its package or weights are not here
+        return ""
 
 
 def _table(rows: dict[str, list[float]]) -> list[str]:

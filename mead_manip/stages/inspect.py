@@ -22,7 +22,7 @@ from mead_manip.media.face_crops import CROP_PX, cut_crop
 from mead_manip.media.images import decode
 from mead_manip.media.mead_tree import parse_clip_path
 from mead_manip.media.video import read_frames
-from mead_manip.reports.drawn_head import drawn_head
+from mead_manip.reports.drawn_head import drawn_heads
 from mead_manip.reports.overlay import TILE, ShownFrame, overlay
 from mead_manip.stages import clip_facts
 from mead_manip.stages.runner import Progress, Summary
@@ -139,6 +139,8 @@ def _draw(workspace: Workspace, clip_id: str, config: InspectConfig, out: Path) 
         chosen = sorted({int(frame) for frame in visible[spread]})
         state = clip_facts.source_state(track.source, track.source_digest)
         squares = _from_video(track, chosen) if state == "there" else _from_crops(track, chosen)
+        flame = Path(config.flame) if config.flame else workspace.root / "models" / "flame.h5"
+        heads = drawn_heads(fit, chosen, flame) if fit is not None else [None] * len(chosen)
         shown = [
             ShownFrame(
                 title=f"frame {frame}, {frame * track.fps_den / track.fps_num:.2f} s",
@@ -147,9 +149,9 @@ def _draw(workspace: Workspace, clip_id: str, config: InspectConfig, out: Path) 
                 raw_px=track.landmarks_raw_px[frame],
                 smoothed_px=track.landmarks_px[frame],
                 pupils_px=track.pupils_px[frame],
-                head=None if fit is None else drawn_head(fit, frame),
+                head=head,
             )
-            for frame, square, frame_from_square in squares
+            for (frame, square, frame_from_square), head in zip(squares, heads, strict=True)
         ]
     picture = overlay(shown)
     with files.atomic(out, suffix=out.suffix or ".png") as temporary:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mead_manip.errors import UsageError
-from mead_manip.reports.drawn_head import drawn_head
+from mead_manip.errors import InputMissing
+from mead_manip.reports.drawn_head import drawn_heads
 from mead_manip.reports.figure import HEADER, MARGIN, SIDE
 from mead_manip.reports.overlay import PUPIL, SMOOTHED, TILE, ShownFrame, overlay
 
@@ -26,7 +26,7 @@ def head(make_reconstruction):
         coef_names=names,
         face_model=f"head.h5@{asset_digest('head.h5')[:16]}",
     )
-    return drawn_head(clip, 1)
+    return drawn_heads(clip, [1])[0]
 
 
 def shown(head, landmarks, **changes):
@@ -84,6 +84,6 @@ def test_what_lies_far_outside_does_not_break_the_picture(head):
     assert overlay([shown(head, landmarks)]).std() > 0
 
 
-def test_an_unknown_face_model_is_refused_by_name(make_reconstruction):
-    with pytest.raises(UsageError, match="face model toy cannot be drawn"):
-        drawn_head(make_reconstruction(), 0)
+def test_flame_without_its_file_says_how_to_get_it(make_reconstruction, tmp_path):
+    with pytest.raises(InputMissing, match="import-flame"):
+        drawn_heads(make_reconstruction(face_model="flame-2020@0123"), [0], tmp_path / "flame.h5")
