@@ -100,6 +100,13 @@ def evaluate_detection(given: Given) -> None:
     _finish("evaluate-detection", given)
 
 
+@evaluate.command("manipulator")
+@options(config.EvaluateManipulatorConfig)
+def evaluate_manipulator(given: Given) -> None:
+    """Train with and without suppression, and with controls, and compare on people that nobody trained on."""
+    _finish("evaluate-manipulator", given)
+
+
 @app.command()
 @options(config.SynthConfig)
 def synth(given: Given) -> None:

@@ -208,6 +208,32 @@ class LandmarkShard(Artifact):
     identity_seed: Int64[np.ndarray, " image"]
 
 
+@dataclass(frozen=True)
+class ArmResult(Artifact):
+    """How one manipulator of the downstream study did on people it never saw. evaluate-manipulator ->"""
+
+    NAME = "arm_result"
+    VERSION = 1
+
+    accuracy: Float32[np.ndarray, "source target judge"]  # share of styles from noise taken for the target
+    by_reference: Float32[np.ndarray, "source target judge"]  # the same with the style of reference clips
+    jaw: Float32[np.ndarray, "source target"]  # correlation of the jaw's opening with the source's
+    intensity: Float32[np.ndarray, "source target"]  # 1: as far from the source as real clips of the target
+    jitter: Float32[np.ndarray, "source target"]  # mean second difference / the source's
+    frechet: Float32[np.ndarray, " target"]  # distance of generated from real frames of the target
+    mean_weight: Float32[np.ndarray, " class"]
+    separation: float  # silhouette of style codes by emotion
+    effective_share: float  # (sum w)^2 / (n sum w^2)
+    n_clips: int  # trained on
+    source_actors: tuple[str, ...]
+    targets: tuple[str, ...]
+    judges: tuple[str, ...]
+    classes: tuple[str, ...]
+    condition: str
+    arm: str
+    seed: int
+
+
 class AttachmentMesh(NamedTuple):
     """Brows, lashes or hair: triangles over the attachment's own vertices, with their texture coordinates."""
 
@@ -393,14 +419,19 @@ class FacePrior(Artifact):
 
 @dataclass(frozen=True)
 class LandmarkConventions(Artifact):
-    """Where a detector puts its landmarks on a neutral face, off the head's own. backends.build_conventions ->"""
+    """Where a detector puts its landmarks, off the head's own. backends.build_conventions ->
+
+    `face` counts as in FacePrior.
+    """
 
     NAME = "landmark_conventions"
-    VERSION = 1
+    VERSION = 2
 
-    offsets: Float32[np.ndarray, "detector landmark=68 2"]  # across and up, head space, dm
+    offsets: Float32[np.ndarray, "detector landmark=68 2"]  # on a face at rest: across and up, head space, dm
+    response: Float32[np.ndarray, "detector landmark=68 2 face"]  # more, for every unit of what the face does
     n_people: Int32[np.ndarray, " detector"]
     detectors: tuple[str, ...]  # names in the registry; "london" for points placed by hand
+    coef_names: tuple[str, ...]  # of the head's expression
 
 
 @dataclass(frozen=True)

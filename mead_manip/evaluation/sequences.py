@@ -100,7 +100,25 @@ class Convolution(SegmentNetwork):
         return self.layers(rearrange(segments, "segment frame coef -> segment coef frame"))
 
 
-KINDS: dict[str, Callable[[int, int], SegmentNetwork]] = {"statistics": Statistics, "convolution": Convolution}
+class Recurrence(SegmentNetwork):
+    """A small LSTM read both ways, its states averaged over time."""
+
+    def __init__(self, n_coefs: int, n_emotions: int, width: int = 24) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(n_coefs, width, batch_first=True, bidirectional=True)
+        self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * width, n_emotions))
+
+    def forward(self, segments: Float[Tensor, "segment frame coef"]) -> Float[Tensor, "segment emotion"]:
+        """Give logits."""
+        states, _ = self.lstm(segments)
+        return self.head(states.mean(dim=1))
+
+
+KINDS: dict[str, Callable[[int, int], SegmentNetwork]] = {
+    "statistics": Statistics,
+    "convolution": Convolution,
+    "recurrence": Recurrence,
+}
 
 
 def fit_classifier(

@@ -6,13 +6,13 @@ Every scorer gives one number per row, higher = rather an outlier. Definitions o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
-from scipy.optimize import minimize_scalar
 
+from mead_manip.evaluation.calibration import fit_temperature
 from mead_manip.evaluation.sequences import LabelledSequence, fit_classifier
 from mead_manip.models.suppression import suppression_weight
 
@@ -64,7 +64,8 @@ def calibrated(seen: Evidence) -> Score:
     for actor in sorted(set(seen.actor)):
         mine = names == actor
         others = np.flatnonzero(~mine) if (~mine).any() else np.flatnonzero(mine)
-        temperature = fit_temperature([seen.frame_probability[row] for row in others], seen.label[others])
+        logits = [np.log(seen.frame_probability[row].astype(np.float64) + _TINY) for row in others]
+        temperature = fit_temperature(logits, seen.label[others])
         for row in np.flatnonzero(mine):
             score[row] = 1.0 - at_temperature(seen.frame_probability[row], temperature).mean(axis=0)[seen.label[row]]
     return score
@@ -176,20 +177,6 @@ def at_temperature(
     logits = np.log(probability.astype(np.float64) + _TINY) / temperature
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
-
-
-def fit_temperature(
-    frame_probability: Sequence[Float32[np.ndarray, "_ class"]], label: Int64[np.ndarray, " row"]
-) -> float:
-    """Find the temperature with the least negative log-likelihood of the labels, between 1/20 and 20."""
-
-    def loss(log_temperature: float) -> float:
-        temperature = float(np.exp(log_temperature))
-        own = [at_temperature(p, temperature).mean(axis=0)[k] for p, k in zip(frame_probability, label, strict=True)]
-        return -float(np.log(np.array(own) + _TINY).mean())
-
-    found = minimize_scalar(loss, bounds=(-np.log(20.0), np.log(20.0)), method="bounded", options={"xatol": 0.02})
-    return float(np.exp(found.x))
 
 
 # ---- below: folds -------------------------------------------------------------------------------------------------

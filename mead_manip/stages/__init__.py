@@ -54,6 +54,12 @@ STAGES: dict[str, Stage] = {
             ("reconstruct3d", "clip-score"),
             usage="mead-manip evaluate detection",
         ),
+        Stage(
+            "evaluate-manipulator",
+            "mead_manip.stages.evaluate_manipulator",
+            ("reconstruct3d", "clip-score"),
+            usage="mead-manip evaluate manipulator",
+        ),
         Stage("demo", "mead_manip.stages.demo", usage="mead-manip demo"),
         Stage("inspect", "mead_manip.stages.inspect", ("preprocess",), usage="mead-manip inspect CLIP"),
     )

@@ -16,6 +16,7 @@ from mead_manip.evaluation.injections import Clip
 from mead_manip.models.manipulation import coefs_of
 from mead_manip.models.manipulator import WINDOW
 from mead_manip.synthetic.mead import truth_path
+from mead_manip.training.windows import visible_runs
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Known:
     corpus: Corpus
     outliers: dict[str, str] | None  # clip id -> kind, "" for a clip as it should be; None where no truth is at hand
     scorer: str
+    face_model: str
+    coef_names: tuple[str, ...]
     keys: dict[str, str]  # clip id -> keys of what was read
 
 
@@ -49,7 +52,8 @@ def load_corpus(workspace: Workspace, *, needed_by: str) -> Known:
     )
     outliers = _truth([row.source for row in rows], [row.clip.clip_id for row in rows])
     keys = {row.clip.clip_id: row.key for row in rows}
-    return Known(corpus, outliers, f"{first.model} {first.pretrained}".strip(), keys)
+    scorer = f"{first.model} {first.pretrained}".strip()
+    return Known(corpus, outliers, scorer, rows[0].face_model, rows[0].coef_names, keys)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class _Row:
     coefs: np.ndarray
     source: Path
     key: str
+    face_model: str
+    coef_names: tuple[str, ...]
 
 
 def _row(workspace: Workspace, clip_id: str) -> _Row | None:
@@ -68,11 +74,12 @@ def _row(workspace: Workspace, clip_id: str) -> _Row | None:
         source = Path(track.source)
     scores = store.load(ClipScores, workspace.path("clip-score", clip_id))
     found = store.load(Reconstruction, workspace.path("reconstruct3d", clip_id))
-    coefs = coefs_of(found.jaw_pose, found.expression)[found.visible]
+    first, stop = max(visible_runs(found.visible), key=lambda run: run[1] - run[0], default=(0, 0))
+    coefs = coefs_of(found.jaw_pose, found.expression)[first:stop]
     if not clip.emotion or clip.emotion not in scores.classes or len(coefs) < WINDOW:
         return None
     keys = "+".join(store.read_key(workspace.path(stage, clip_id)) for stage in ("reconstruct3d", "clip-score"))
-    return _Row(clip, scores, coefs, source, keys)
+    return _Row(clip, scores, coefs, source, keys, found.face_model, ("jaw_pose_x", *found.coef_names))
 
 
 def _truth(sources: list[Path], ids: list[str]) -> dict[str, str] | None:

@@ -28,6 +28,7 @@ from mead_manip.stages.runner import Progress, Summary
 from mead_manip.training.manipulator import Learner, Terms, train, validate
 from mead_manip.training.objectives import clip_weights
 from mead_manip.training.recipe import Recipe, recipe_of, settings_of
+from mead_manip.training.start import default_scaling, new_manipulator
 from mead_manip.training.windows import ClipSequence, Labels, Scale, Selection, Windows, weights_by_class
 
 STAGE, STAGE_VERSION = "train", 1
@@ -172,7 +173,7 @@ class _Job:
         recipe = recipe_of(config, len(windows), source.coef_names)
         scaling = config.scaling if config.scaling != "auto" else default_scaling(source.face_model)
         scale = Scale.of(windows.frames, scaling)
-        nets = _networks(Architecture.of_size(config.size, len(source.coef_names), emotions), scale, common.seed)
+        nets = new_manipulator(Architecture.of_size(config.size, len(source.coef_names), emotions), scale, common.seed)
         held_out = Windows(validation, emotions, torch.ones(len(validation)), seed=common.seed) if validation else None
         return cls(
             training,
@@ -220,19 +221,6 @@ class _Clips:
                 f"{path}: scored as {scores.label!r}", expected=f"{labels.emotion!r}, the clip's label"
             )
         return scores.weight
-
-
-def default_scaling(face_model: str) -> str:
-    """FLAME's coefficients have unit variance by construction; those of other face models are brought to it."""
-    return "raw" if face_model.lower().startswith("flame") else "spread"
-
-
-def _networks(architecture: Architecture, scale: Scale, seed: int) -> Manipulator:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        nets = Manipulator(architecture)
-    nets.coef_mean, nets.coef_std, nets.coef_low, nets.coef_high = scale.mean, scale.std, scale.low, scale.high
-    return nets
 
 
 # ---- learning, watched ----------------------------------------------------------------------------------------------

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from mead_manip.evaluation.calibration import fit_temperature
 from mead_manip.evaluation.detection import auroc
-from mead_manip.evaluation.suspicion import SCORERS, Evidence, at_temperature, fit_temperature
+from mead_manip.evaluation.suspicion import SCORERS, Evidence, at_temperature
 
 N_CLASSES, N_ACTORS, PER_CLASS, NEUTRAL = 4, 6, 6, 0
 
@@ -73,17 +74,7 @@ def test_an_actor_is_calibrated_by_the_others_alone(world):
     label[mine] = (label[mine] + 1) % N_CLASSES
     changed = SCORERS["1 - y, calibrated"](dataclasses.replace(seen, label=label))
     row = int(np.flatnonzero(mine)[0])
-    temperature = fit_temperature(
-        [p for p, m in zip(seen.frame_probability, mine, strict=True) if not m], seen.label[~mine]
-    )
+    logits = [np.log(p.astype(np.float64) + 1e-12) for p, m in zip(seen.frame_probability, mine, strict=True) if not m]
+    temperature = fit_temperature(logits, seen.label[~mine])
     expected = 1 - at_temperature(seen.frame_probability[row], temperature).mean(axis=0)[label[row]]
     assert changed[row] == pytest.approx(expected, abs=1e-6)
-
-
-def test_temperature_undoes_sharpening():
-    rng = np.random.default_rng(1)
-    logits = rng.normal(0, 2, (3000, 1, 3))
-    soft = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
-    label = np.array([rng.choice(3, p=p[0]) for p in soft])
-    sharp = [at_temperature(p.astype(np.float32), 0.25).astype(np.float32) for p in soft]
-    assert fit_temperature(sharp, label) == pytest.approx(4.0, rel=0.1)

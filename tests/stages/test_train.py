@@ -215,6 +215,6 @@ def test_clips_of_another_face_model_are_refused(workspace, common, make_reconst
 
 
 def test_flame_keeps_its_numbers():
-    from mead_manip.stages.train import default_scaling
+    from mead_manip.training.start import default_scaling
 
     assert default_scaling("FLAME2020") == "raw" and default_scaling("mead-manip head") != "raw"
