@@ -156,8 +156,9 @@ def find_files(folder: Path) -> list[Path]:
 
 
 def find_videos(folder: Path) -> list[Path]:
-    """List the videos below a folder, sorted; hidden files and folders are left out."""
-    return [path for path in find_files(folder) if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
+    """List the videos below a folder, sorted, with links that lead nowhere; hidden files and folders are left out."""
+    videos = (path for path in find_files(folder) if path.suffix.lower() in VIDEO_SUFFIXES)
+    return [path for path in videos if path.is_file() or path.is_symlink()]
 
 
 @dataclass(frozen=True)

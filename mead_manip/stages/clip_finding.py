@@ -1,5 +1,6 @@
 """Which clips a path holds: found, labelled, chosen, named. Content digests are remembered between runs."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -80,11 +81,16 @@ def _named(clips: list[Clip]) -> dict[str, Clip]:
     named = {}
     for clip, clip_id in zip(clips, ids, strict=True):
         if not clip_id:
-            clip_id = clip_id_from("video", f"{clip.path.stem}-{clip.digest[:8]}")
+            clip_id = clip_id_from("video", f"{clip.path.stem}-{_mark(clip)}")
         elif count[clip_id] > 1:
-            clip_id = f"{clip_id}-{clip.digest[:8]}"
+            clip_id = f"{clip_id}-{_mark(clip)}"
         named[clip_id] = clip  # the same content twice under one name is one clip
     return named
+
+
+def _mark(clip: Clip) -> str:
+    """Give what tells a clip from others of its name: its content, or its place where it has none."""
+    return (clip.digest or hashlib.sha256(str(clip.path).encode()).hexdigest())[:8]
 
 
 class Digests:
@@ -101,7 +107,13 @@ class Digests:
                 self.known = {}  # only a memory: it is made again
 
     def of(self, video: Path) -> str:
-        """Give the digest of a file's content."""
+        """Give the digest of a file's content; "" where it cannot be read: it then fails by itself, and is named."""
+        try:
+            return self._of(video)
+        except (OSError, InputMissing):
+            return ""
+
+    def _of(self, video: Path) -> str:
         status, name = video.stat(), str(video.resolve())
         stamp: list[int | str] = [status.st_size, status.st_mtime_ns]
         known = self.known.get(name, [])

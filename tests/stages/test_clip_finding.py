@@ -89,3 +89,13 @@ def test_digests_are_remembered_until_a_file_changes(find, tree, tmp_path):
     os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     after = find()
     assert [after[clip] == before[clip] for clip in before] == [True, False]
+
+
+def test_a_file_that_cannot_be_read_stays_a_clip_and_stops_no_other(find, tree, tmp_path):
+    tree("M003/front/sad/level_1/001.mp4")
+    (tmp_path / "MEAD/M003/front/sad/level_1/002.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    clips = find()
+    assert [bool(clip.digest) for clip in clips.values()] == [True, False]
+    (tmp_path / "MEAD/M003/1/front/sad/level_1").mkdir(parents=True)
+    (tmp_path / "MEAD/M003/1/front/sad/level_1/002.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    assert len(find()) == 3
