@@ -102,9 +102,10 @@ class Wanted:
         actors = {clip.actor for clip in present if clip.is_mead} | {*self.selection.actors}
         actors |= {*load_split(self.split).actors} if self.split else set()
         actors |= {*mead_facts.PUBLIC} if self.everybody else set()
-        named = {clip.view for clip in present if clip.is_mead and clip.view}
-        views = {*self.selection.views} or named or {"front"}
-        unnamed = {clip.actor for clip in present if clip.is_mead and not clip.view}
+        seen = {(clip.actor, clip.view) for clip in present if clip.is_mead}
+        views = {*self.selection.views} or {view for _, view in seen if view} or {"front"}
+        # Of imports that do not name their view, all clips of an actor are taken for one.
+        unnamed = {actor for actor, view in seen if not view} - {actor for actor, view in seen if view}
         for actor in sorted(actors):
             of_actor = {"down"} if actor == mead_facts.ONLY_DOWN else {""} if actor in unnamed else views
             for view in sorted(of_actor):
@@ -203,7 +204,7 @@ def _report(tree: _Tree, wanted: Wanted, seen: dict[Path, Inspection], look: Loo
         for clip in clips
         if not clip.labels.is_mead
     ]
-    findings += _unpacked_not(tree)
+    findings += _packed(tree)
     findings += [Finding("unknown file", tree.name(path), path.suffix or "no suffix") for path in tree.others]
     cells = cells_of(wanted.cells(present), clips)
     here = {clip.actor for clip in present}
@@ -222,7 +223,7 @@ def _report(tree: _Tree, wanted: Wanted, seen: dict[Path, Inspection], look: Loo
     )
 
 
-def _unpacked_not(tree: _Tree) -> list[Finding]:
+def _packed(tree: _Tree) -> list[Finding]:
     """Name the archives of video of whose actor no clip is there."""
     actors = {labels.actor for labels in tree.videos.values() if labels.is_mead}
     findings = []

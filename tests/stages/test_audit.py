@@ -215,6 +215,19 @@ def test_the_report_is_json_and_the_page_stands_alone(audit, good, tmp_path):
     assert summary.destination.endswith("page.html") and "6 of 670" in page
 
 
+def test_the_command_ends_with_the_verdict_and_its_code(good, in_folder):
+    from typer.testing import CliRunner
+
+    from mead_manip.cli import app
+
+    result = CliRunner().invoke(app, ["audit", "MEAD", "--quiet", "--out", "page.html"])
+    assert result.exit_code == 3
+    assert result.stdout == "audit: incomplete (6 of 670 clips) -> page.html\n"
+    result = CliRunner().invoke(app, ["audit", "MEAD", "--json", "--actors", "W009"])
+    record = json.loads(result.stdout)
+    assert result.exit_code == record["exit_code"] == 3 and record["facts"]["lacking"] == 670
+
+
 def test_a_path_that_is_no_tree(audit, tmp_path):
     from mead_manip.errors import InputMissing
 
