@@ -37,7 +37,9 @@ _SAME = 0.25  # faces of a frame nearer than this many sides of a crop are one
 # times as large as the landmarks' own and lie .116 (+- .018) of these higher, on 59 frames of ten real videos, with
 # MediaPipe's landmarks. Of the others no weights were at hand: their crops are cut a second time where that is needed.
 _YUNET_LARGER, _YUNET_HIGHER = 1.41, 0.116
-_SHORT = 2  # frames after the last look of a call that are worth no look of their own
+# Frames after the last look of a call that are followed one by one instead of looking at the last of them: a CPU gains
+# nothing from batches, a GPU waits for every call.
+_CPU_SHORT, _GPU_SHORT = _LOOK_AGAIN, 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class FanLandmarks:
     ) -> list[list[Detection]]:
         """Go from look to look; a face that only one of two looks shows is followed frame by frame from there."""
         found: list[list[_Face]] = [[] for _ in frames]
-        looks = _looks(len(frames), first, known=len(hints) > 0)
+        short = _GPU_SHORT if self._device.type == "cuda" else _CPU_SHORT
+        looks = _looks(len(frames), first, known=len(hints) > 0, short=short)
         seen = self._look(frames, looks)
         known, left = [_Face(hint, 1.0, place_landmarks(hint)) for hint in hints], -1
         paths: list[tuple[int, Placement]] = []
@@ -184,14 +187,14 @@ class FanLandmarks:
         return fan_source.load_detector(self._source, self._device)
 
 
-def _looks(n_frames: int, first: int, known: bool) -> list[int]:
-    """Frames of a call to search whole: every tenth of the video, the first if nothing is known, and the last.
+def _looks(n_frames: int, first: int, known: bool, short: int) -> list[int]:
+    """Frames of a call to search whole: every tenth of the video, the first if nothing is known, and perhaps the last.
 
-    The look at the last frame places the crops of the frames before it; where they are few it is left out.
+    A look at the last frame places the crops of the frames before it; where they are no more than `short` it is spared.
     """
     looks = [t for t in range(n_frames) if (first + t) % _LOOK_AGAIN == 0 or (t == 0 and not known)]
     left = looks[-1] if looks else -1
-    return [*looks, n_frames - 1] if n_frames - 1 - left > _SHORT else looks
+    return [*looks, n_frames - 1] if n_frames - 1 - left > short else looks
 
 
 def _match(known: list[_Face], seen: list[_Face]) -> tuple[list[tuple[_Face, _Face]], list[_Face], list[_Face]]:
