@@ -20,7 +20,15 @@ from ..errors import BackendUnavailable
 from ..files import digest
 from ..geometry import compose_affine, invert_affine, transform_points
 from ..media.face_crops import face_box
-from ..models.landmarker import CROP_SIZE, CROP_SPAN, FINDER_SIZE, FaceFinder, LandmarkNet, found_faces, mirror_order
+from ..models.landmarker import (
+    CROP_SIZE,
+    FINDER_SIZE,
+    FaceFinder,
+    LandmarkNet,
+    found_faces,
+    load_weights,
+    mirror_order,
+)
 from .interfaces import Detection, largest_first
 
 ASSET = "landmarker.h5"
@@ -32,7 +40,6 @@ NEW_FACE, NEW_SPREAD = 0.98, 6.8
 KEPT_FACE, KEPT_SPREAD = 0.75, 8.0
 _LOOK_AGAIN = 10  # frames between two looks at the whole frame: for new faces, and so that none drifts for good
 _MAX_FACES = 4  # peaks of the finder that are looked at
-_MIRROR = mirror_order()
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Networks:
     landmarks: LandmarkNet
     finder: FaceFinder
     device: torch.device
+    span: float  # side of a crop / larger side of its landmarks' bounding box
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class BuiltinLandmarks:
         for index, frame in enumerate(frames, first):
             faces = self._follow(frame, last)
             if not faces or len(faces) < len(last) or index % _LOOK_AGAIN == 0:
-                faces = _agree(faces, self._look(frame))
+                faces = _agree(faces, self._look(frame, faces))
             found.append(largest_first(face.detection for face in faces))
             last = [face.detection.landmarks_px for face in faces]
         return found
@@ -99,24 +107,28 @@ class BuiltinLandmarks:
         self, frame: UInt8[np.ndarray, "height width 3"], last: Sequence[Float[np.ndarray, "68 2"]]
     ) -> list[_Face]:
         """Give those of the last faces that are still seen; where two lead to one face, the surer."""
-        faces = [self._regress(frame, crop_from_landmarks(landmarks)) for landmarks in last]
+        faces = [self._regress(frame, crop_from_landmarks(landmarks, self._networks.span)) for landmarks in last]
         kept = [face for face in faces if face.detection.score >= KEPT_FACE and face.spread <= KEPT_SPREAD]
         return _distinct(sorted(kept, key=lambda face: face.spread))
 
-    def _look(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[_Face]:
-        """Search the whole frame."""
-        peaks = self.find(frame)[:_MAX_FACES]
-        seen = [self._confirm(frame, np.array([x, y]), side) for _, x, y, side in peaks]
+    def _look(self, frame: UInt8[np.ndarray, "height width 3"], followed: Sequence[_Face]) -> list[_Face]:
+        """Search the whole frame; what is followed and clear need not be confirmed."""
+        known = [face for face in followed if face.clear]
+        seen: list[_Face | None] = []
+        for _, x, y, side in self.find(frame)[:_MAX_FACES]:
+            middle = np.array([x, y])
+            there = (face for face in known if _is_at(face, middle))
+            seen.append(next(there, None) or self._confirm(frame, middle, side))
         return _distinct([face for face in seen if face is not None])
 
     def _confirm(
         self, frame: UInt8[np.ndarray, "height width 3"], middle_px: Float[np.ndarray, " 2"], side_px: float
     ) -> _Face | None:
         """Ask the landmark network, then once more with the face centred and upright, as it knows it best."""
-        face = self._regress(frame, _crop_around(middle_px, side_px * CROP_SPAN, 0.0))
+        face = self._regress(frame, _crop_around(middle_px, side_px * self._networks.span, 0.0))
         if face.detection.score < KEPT_FACE:
             return None
-        face = self._regress(frame, crop_from_landmarks(face.detection.landmarks_px))
+        face = self._regress(frame, crop_from_landmarks(face.detection.landmarks_px, self._networks.span))
         return face if face.clear else None
 
     def find(self, frame: UInt8[np.ndarray, "height width 3"]) -> list[tuple[float, float, float, float]]:
@@ -138,8 +150,7 @@ class BuiltinLandmarks:
         self, frame: UInt8[np.ndarray, "height width 3"], crop_from_frame: Float32[np.ndarray, "2 3"]
     ) -> _Face:
         """Means of what the network sees in the crop and in its mirror image."""
-        scale = float(np.linalg.norm(crop_from_frame[:, 0]))
-        source, inner = _reduced(frame, scale)
+        source, inner = _reduced(frame, crop_from_frame)
         placed = crop_from_frame if inner is None else compose_affine(crop_from_frame, inner)
         crop = cv2.warpAffine(
             source, placed, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
@@ -147,10 +158,12 @@ class BuiltinLandmarks:
         with torch.inference_mode():
             points, spread, logit = self._networks.landmarks(self._tensor(np.stack([crop, crop[:, ::-1]])))
         both = points.cpu().numpy()
-        mirrored = both[1][_MIRROR] * [-1, 1] + [CROP_SIZE - 1, 0]
-        mean = (both[0] + mirrored) / 2
-        landmarks = transform_points(invert_affine(crop_from_frame), mean).astype(np.float32)
-        return _Face(Detection(landmarks, face_box(landmarks), float(logit.sigmoid().mean())), float(spread.mean()))
+        mirrored = both[1][mirror_order(both.shape[1])] * [-1, 1] + [CROP_SIZE - 1, 0]
+        mean = transform_points(invert_affine(crop_from_frame), (both[0] + mirrored) / 2).astype(np.float32)
+        landmarks, pupils = mean[:68], mean[68:]
+        score = float(logit.sigmoid().mean())
+        seen = Detection(landmarks, face_box(landmarks), score, pupils if len(pupils) else None)
+        return _Face(seen, float(spread[:, :68].mean()))
 
     def _tensor(
         self, pictures: UInt8[np.ndarray, "batch height width 3"]
@@ -178,26 +191,27 @@ def _distinct(faces: list[_Face]) -> list[_Face]:
 
 
 def _same(a: _Face, b: _Face) -> bool:
-    here, there = a.detection.landmarks_px, b.detection.landmarks_px
-    return float(np.linalg.norm(here.mean(0) - there.mean(0))) < float(np.ptp(here, axis=0).max()) / 2
+    return _is_at(a, b.detection.landmarks_px.mean(0))
+
+
+def _is_at(face: _Face, middle_px: Float[np.ndarray, " 2"]) -> bool:
+    here = face.detection.landmarks_px
+    return float(np.linalg.norm(here.mean(0) - middle_px)) < float(np.ptp(here, axis=0).max()) / 2
 
 
 def load_networks(path: Path, device: torch.device) -> Networks:
     """Read the weights (float16 on disk) into networks that compute in float32."""
     weights = store.load(LandmarkerWeights, path)
-    widths = json.loads(weights.config)
-    landmarks, finder = LandmarkNet(widths["landmarks"]["width"]), FaceFinder(widths["finder"]["width"])
-    for prefix, network in (("landmarks.", landmarks), ("finder.", finder)):
-        state = network.state_dict()
-        for name, value in state.items():
-            if value.dtype.is_floating_point:
-                state[name] = torch.from_numpy(weights.parameters[prefix + name].astype(np.float32))
-        network.load_state_dict(state)
+    shape = json.loads(weights.config)
+    points = shape["landmarks"].get("points", 68)  # the first weights knew no pupils, and wider crops
+    landmarks, finder = LandmarkNet(shape["landmarks"]["width"], points), FaceFinder(shape["finder"]["width"])
+    for name, network in (("landmarks", landmarks), ("finder", finder)):
+        load_weights(network, name, weights)
         network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
-    return Networks(landmarks, finder, device)
+    return Networks(landmarks, finder, device, shape["landmarks"].get("span", 1.6))
 
 
-def crop_from_landmarks(landmarks_px: Float[np.ndarray, "68 2"]) -> Float32[np.ndarray, "2 3"]:
+def crop_from_landmarks(landmarks_px: Float[np.ndarray, "68 2"], span: float) -> Float32[np.ndarray, "2 3"]:
     """crop_from_frame: the face upright in the middle of the landmark network's square."""
     right, left = landmarks_px[36:42].mean(0), landmarks_px[42:48].mean(0)
     dx, dy = left - right
@@ -205,7 +219,7 @@ def crop_from_landmarks(landmarks_px: Float[np.ndarray, "68 2"]) -> Float32[np.n
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turned = landmarks_px @ turn.T
     low, high = turned.min(0), turned.max(0)
-    return _crop_around((low + high) / 2 @ turn, float((high - low).max()) * CROP_SPAN, angle)
+    return _crop_around((low + high) / 2 @ turn, float((high - low).max()) * span, angle)
 
 
 def _crop_around(middle_px: Float[np.ndarray, " 2"], side_px: float, angle: float) -> Float32[np.ndarray, "2 3"]:
@@ -215,13 +229,18 @@ def _crop_around(middle_px: Float[np.ndarray, " 2"], side_px: float, angle: floa
 
 
 def _reduced(
-    frame: UInt8[np.ndarray, "height width 3"], scale: float
+    frame: UInt8[np.ndarray, "height width 3"], crop_from_frame: Float32[np.ndarray, "2 3"]
 ) -> tuple[UInt8[np.ndarray, "reduced_height reduced_width 3"], Float32[np.ndarray, "2 3"] | None]:
-    """Shrink a large frame by a whole number first, so that the crop skips no pixels; also frame_from_reduced."""
+    """Shrink a large face by a whole number first, so that the crop skips no pixels; also frame_from_reduced."""
+    scale = float(np.linalg.norm(crop_from_frame[:, 0]))
     by = int(0.75 / scale) if scale > 0 else 1
     if by < 2:
         return frame, None
-    size = (max(1, frame.shape[1] // by), max(1, frame.shape[0] // by))
-    trimmed = frame[: size[1] * by, : size[0] * by]
-    reduced = cv2.resize(trimmed, size, interpolation=cv2.INTER_AREA)
-    return reduced, np.array([[by, 0, (by - 1) / 2], [0, by, (by - 1) / 2]], np.float32)
+    edge = np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], np.float32)
+    corners = transform_points(invert_affine(crop_from_frame), edge)
+    limit = np.array(frame.shape[1::-1]) // by
+    low = np.clip(np.floor(corners.min(0) / by).astype(int) - 1, 0, np.maximum(limit - 1, 0))
+    high = np.clip(np.ceil(corners.max(0) / by).astype(int) + 1, low + 1, np.maximum(limit, low + 1))
+    (x0, y0), (x1, y1) = low * by, high * by
+    reduced = cv2.resize(frame[y0:y1, x0:x1], tuple(int(n) for n in high - low), interpolation=cv2.INTER_AREA)
+    return reduced, np.array([[by, 0, (by - 1) / 2 + x0], [0, by, (by - 1) / 2 + y0]], np.float32)

@@ -1,6 +1,6 @@
 """The Face Research Lab London Set (DeBruine & Jones 2017, CC BY 4.0): photographs with hand-placed points.
 
-Of its 189-point template iBUG-68 is read off; the pictures themselves are never part of this project.
+Of its 189-point template iBUG-68 and the pupils are read off; the pictures themselves are never part of this project.
 """
 
 from __future__ import annotations
@@ -21,17 +21,27 @@ _JAW_RIGHT = [109, 185, 110, 186, 111, 125, 126, 127, 128, 129]
 _JAW_LEFT = [129, 130, 131, 132, 133, 114, 188, 113, 187, 112]
 _BROWS = ([71, 72, 73, 74, 75, 76], [77, 78, 79, 80, 81, 82])
 _EYES = (([18, 19, 20, 21, 22], [22, 30, 29, 28, 18]), ([23, 24, 25, 26, 27], [27, 33, 32, 31, 23]))
+_PUPILS = [0, 1]
 _OUTER_LIPS = [87, 88, 89, 90, 91, 92, 93, 108, 107, 106, 105, 104]
 
 
 def hand_placed(folder: Path) -> dict[str, Float32[np.ndarray, "68 2"]]:
     """Person -> iBUG-68 (px) of the neutral photograph `<person>_neutral.jpg`."""
+    return {person: ibug_from_template(points) for person, points in _templates(folder).items()}
+
+
+def hand_placed_pupils(folder: Path) -> dict[str, Float32[np.ndarray, "eye=2 2"]]:
+    """Person -> pupils (px) of the same photograph, of the eyes at points 36-41 and 42-47."""
+    return {person: points[_PUPILS] for person, points in _templates(folder).items()}
+
+
+def _templates(folder: Path) -> dict[str, Float32[np.ndarray, "189 2"]]:
     template = folder / TEMPLATE
     if not template.is_file():
         expected = "the London photographs with their 189-point templates"
         raise InputMissing(f"{template} does not exist", expected=expected)
     faces = json.loads(template.read_text())["faces"]
-    return {person: ibug_from_template(np.array(points, np.float32)) for person, points in sorted(faces.items())}
+    return {person: np.array(points, np.float32) for person, points in sorted(faces.items())}
 
 
 def ibug_from_template(points: Float[np.ndarray, "189 2"]) -> Float32[np.ndarray, "68 2"]:

@@ -1,6 +1,7 @@
-"""Two small networks of our own: a face finder over whole frames and a 68-landmark regressor over face crops.
+"""Two small networks of our own: a face finder over whole frames and a regressor of points over face crops.
 
-Landmarks are iBUG-68 in pixels of the image they were found in, pixel centres at integer coordinates.
+Points are iBUG-68 and then the pupils of the eyes at 36-41 and 42-47, in pixels of the image they were found in, pixel
+centres at integer coordinates.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..artifacts.schemas import LandmarkerWeights
+
 CROP_SIZE = 128  # px: side of the square the landmark network reads
 FINDER_SIZE = 192  # px: the longer side of the frame the finder reads
 FINDER_STRIDE = 8
-CROP_SPAN = 1.6  # crop side / larger side of the landmarks' bounding box
+N_POINTS = 70  # iBUG-68 and two pupils
+CROP_SPAN = 1.4  # crop side / larger side of the landmarks' bounding box
 
 _MIRROR_PAIRS = (
     [(i, 16 - i) for i in range(8)]
@@ -24,10 +28,10 @@ _MIRROR_PAIRS = (
 )
 
 
-def mirror_order() -> Int64[np.ndarray, " 68"]:
-    """For each iBUG-68 point the index of its counterpart on the other half of the face."""
-    order = np.arange(68)
-    for left, right in _MIRROR_PAIRS:
+def mirror_order(count: int = 68) -> Int64[np.ndarray, " point"]:
+    """For each of iBUG-68, or of N_POINTS, the index of its counterpart on the other half of the face."""
+    order = np.arange(count)
+    for left, right in [*_MIRROR_PAIRS, *([(68, 69)] if count == N_POINTS else [])]:
         order[left], order[right] = right, left
     return order
 
@@ -49,15 +53,15 @@ class _Residual(nn.Module):
 
 
 class LandmarkNet(nn.Module):
-    """Crop -> 68 points, by the expected position under 68 heat maps, and how sure it is that this is a face.
+    """Crop -> 70 points, by the expected position under a heat map each, and how sure it is that this is a face.
 
     Plain 3x3 convolutions with few channels: on a CPU they beat depthwise ones of the same FLOPs several times.
     """
 
-    def __init__(self, width: int = 24) -> None:
+    def __init__(self, width: int = 24, points: int = N_POINTS) -> None:
         super().__init__()
         w = width
-        self.width = width
+        self.width, self.points = width, points
         self.stem = nn.Sequential(_layer(3, w, 2), _layer(w, 2 * w, 2))  # 128 -> 32 cells
         self.fine = _Residual(2 * w)
         self.middle = nn.Sequential(_layer(2 * w, 4 * w, 2), _Residual(4 * w))  # 16 cells
@@ -68,12 +72,12 @@ class LandmarkNet(nn.Module):
         self.mix_middle = _layer(4 * w, 4 * w)
         self.to_fine = _layer(4 * w, 2 * w, size=1)
         self.mix_fine = nn.Sequential(_layer(2 * w, 3 * w), _layer(3 * w, 3 * w))
-        self.heat = nn.Conv2d(3 * w, 68, 1)
+        self.heat = nn.Conv2d(3 * w, points, 1)
         self.face = nn.Linear(6 * w, 1)
 
     def forward(
         self, crops: Float[Tensor, "batch 3 128 128"]
-    ) -> tuple[Float[Tensor, "batch 68 2"], Float[Tensor, "batch 68"], Float[Tensor, " batch"]]:
+    ) -> tuple[Float[Tensor, "batch point 2"], Float[Tensor, "batch point"], Float[Tensor, " batch"]]:
         """Map RGB crops in 0..1 to points (crop px), the spread of each heat map (crop px), and a face logit."""
         fine = self.fine(self.stem(crops - 0.5))
         middle = self.middle(fine)
@@ -155,3 +159,12 @@ def found_faces(
         y = (row + 0.5 + dy) * FINDER_STRIDE - 0.5
         faces.append((float(score[row, column]), x, y, 32.0 * 2.0 ** min(size, 4.0)))
     return sorted(faces, reverse=True)
+
+
+def load_weights(network: nn.Module, name: str, weights: LandmarkerWeights) -> None:
+    """Put stored parameters into a network; `name` is "landmarks" or "finder"."""
+    state = network.state_dict()
+    for key, value in state.items():
+        if value.dtype.is_floating_point:
+            state[key] = torch.from_numpy(weights.parameters[f"{name}.{key}"].astype(np.float32))
+    network.load_state_dict(state)

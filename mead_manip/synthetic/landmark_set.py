@@ -22,16 +22,14 @@ from ..artifacts.assets import asset_digest, load_asset
 from ..artifacts.provenance import Provenance
 from ..artifacts.schemas import HeadAsset, LandmarkShard
 from ..files import make_folder
-from ..geometry import axis_angle_from_matrix, matrix_from_axis_angle
 from ..media.images import EncodedFrames, encode
+from ..models.acting import random_acts
 from ..models.face_model import HeadModel, head_model_from, sample_identity
+from ..models.pupils import with_pupils
 from ..rendering.camera import to_screen, with_perspective
 from .looks import random_look
 from .scene import Scene
 from .scene_kit import SceneKit
-
-YAW, PITCH, ROLL = 0.87, 0.5, 0.5  # radians: 50, 29 and 29 degrees
-JAW_OPEN, JAW_SIDE = 0.42, 0.06  # radians
 
 
 @dataclass(frozen=True)
@@ -40,61 +38,14 @@ class LandmarkSet:
 
     people: int = 40
     per_person: int = 10
-    size: int = 192  # px; the face fills a bit less than half of it, as in the network's crops
+    size: int = 192  # px; the face fills about half of it, a bit less than in the network's crops
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Acts:
-    """Coefficients of some pictures of one person."""
-
-    expression: Float32[np.ndarray, "picture coef"]
-    jaw_pose: Float32[np.ndarray, "picture 3"]
-    eyelids: Float32[np.ndarray, "picture 2"]
-    gaze: Float32[np.ndarray, "picture 2"]
-    head_pose: Float32[np.ndarray, "picture 3"]
-
-
-def random_acts(rng: np.random.Generator, coef_names: tuple[str, ...], count: int) -> Acts:
-    """Units that left and right share up to a tremor, a jaw, lids between wide and shut, any gaze, any head pose."""
-    amount = {name.rsplit("_", 1)[0] if name.endswith(("_L", "_R")) else name for name in coef_names}
-    expression = np.zeros((count, len(coef_names)))
-    for row in range(count):
-        busy = rng.choice([0.04, 0.12, 0.25])
-        shared = {unit: rng.uniform(0, 1.1) * (rng.random() < busy) for unit in sorted(amount)}
-        for column, name in enumerate(coef_names):
-            unit = name.rsplit("_", 1)[0] if name.endswith(("_L", "_R")) else name
-            lopsided = rng.uniform(0, 1) if rng.random() < 0.15 else rng.uniform(0.85, 1.0)
-            expression[row, column] = shared[unit] * lopsided
-    jaw = np.zeros((count, 3))
-    jaw[:, 0] = rng.uniform(0, JAW_OPEN, count) * (rng.random(count) < 0.5)
-    jaw[:, 1] = rng.normal(0, JAW_SIDE, count) * (rng.random(count) < 0.2)
-    lids = np.repeat(rng.uniform(0, 1, (count, 1)) * (rng.random((count, 1)) < 0.4), 2, 1)
-    lids = np.where(rng.random((count, 1)) < 0.1, 1.0, lids)
-    lids = np.where(rng.random((count, 2)) < 0.06, rng.uniform(0, 1, (count, 2)), lids)
-    wide = rng.choice([0.35, 1.0], (count, 1))
-    yaw, pitch, roll = (rng.uniform(-1, 1, (count, 3)) * wide * [YAW, PITCH, ROLL]).T
-    zero = np.zeros(count)
-    turns = [np.stack(axis, 1) for axis in ((zero, yaw, zero), (pitch, zero, zero), (zero, zero, roll))]
-    about_y, about_x, about_z = (matrix_from_axis_angle(turn) for turn in turns)
-    return Acts(
-        *(
-            part.astype(np.float32)
-            for part in (
-                expression,
-                jaw,
-                lids,
-                rng.normal(0, 0.2, (count, 2)),
-                axis_angle_from_matrix(about_z @ about_y @ about_x),
-            )
-        )
-    )
 
 
 def make_shard(asset: HeadAsset, model: HeadModel, kit: SceneKit, config: LandmarkSet, number: int) -> LandmarkShard:
     """Render one shard."""
     pictures: list[bytes] = []
-    landmarks: list[Float32[np.ndarray, "68 2"]] = []
+    landmarks: list[Float32[np.ndarray, "70 2"]] = []
     seeds: list[int] = []
     for person in range(config.people):
         seed = (config.seed * 100_000 + number) * 1000 + person
@@ -103,12 +54,15 @@ def make_shard(asset: HeadAsset, model: HeadModel, kit: SceneKit, config: Landma
             landmarks.append(points)
             seeds.append(seed)
     packed = EncodedFrames.pack(pictures)
-    return LandmarkShard(packed.data, packed.offsets, np.stack(landmarks), np.array(seeds, np.int64))
+    points = np.stack(landmarks)
+    return LandmarkShard(
+        packed.data, packed.offsets, points[:, :68].copy(), points[:, 68:].copy(), np.array(seeds, np.int64)
+    )
 
 
 def _person(
     asset: HeadAsset, model: HeadModel, kit: SceneKit, config: LandmarkSet, seed: int
-) -> Iterator[tuple[bytes, Float32[np.ndarray, "68 2"]]]:
+) -> Iterator[tuple[bytes, Float32[np.ndarray, "70 2"]]]:
     rng = np.random.default_rng(seed)
     look = random_look(rng)
     anchor = asset.anchor_names.index(look.skin.removeprefix("skin_"))
@@ -122,7 +76,7 @@ def _person(
             torch.from_numpy(part) for part in (acts.expression, acts.jaw_pose, acts.eyelids, acts.gaze, acts.head_pose)
         ]
         vertices = model(identity, *tensors)
-        points = model.landmarks(vertices, tensors[-1]).numpy()
+        points = with_pupils(model, vertices, tensors[-1]).numpy()
     scene = Scene(kit, look, neutral)
     for row in range(config.per_person):
         strength = rng.uniform(0, 0.25) if rng.random() < 0.6 else 0.0
@@ -134,10 +88,10 @@ def _person(
         yield encode(drawn.rgb, quality=92), to_screen(bent, camera)[:, :2].copy()
 
 
-def _camera(rng: np.random.Generator, points: Float[np.ndarray, "68 3"], size: int) -> Float32[np.ndarray, " 3"]:
-    """Put the face near the middle, the larger side of its points' box a bit less than half of the picture."""
+def _camera(rng: np.random.Generator, points: Float[np.ndarray, "70 3"], size: int) -> Float32[np.ndarray, " 3"]:
+    """Put the face near the middle, the larger side of its points' box about half of the picture."""
     low, high = points[:, :2].min(0), points[:, :2].max(0)
-    scale = size * rng.uniform(0.4, 0.5) / float((high - low).max())
+    scale = size * rng.uniform(0.44, 0.56) / float((high - low).max())
     middle = (low + high) / 2 * [1, -1]
     centre = (size - 1) / 2 + rng.uniform(-0.08, 0.08, 2) * size
     return np.array([scale, *(centre - scale * middle)], np.float32)

@@ -17,7 +17,7 @@ Similarity = Float32[np.ndarray, "2 3"]
 
 
 def crop_similarity(
-    landmarks_px: Float[np.ndarray, "68 2"], angle: float, span: float, shift: Float[np.ndarray, " 2"], size: int
+    landmarks_px: Float[np.ndarray, "70 2"], angle: float, span: float, shift: Float[np.ndarray, " 2"], size: int
 ) -> Similarity:
     """crop_from_picture: turn by `angle` (radians), then frame the larger side of the points' box times `span`.
 
@@ -168,7 +168,7 @@ def occlude(rng: np.random.Generator, rgb: Image, landmarks_px: Points, pictures
 
 def cut_off(rng: np.random.Generator, rgb: Image) -> Image:
     """Sometimes let the picture end within the crop: beyond it all is black, as where a crop leaves its frame."""
-    if rng.random() < 0.25:
+    if rng.random() < 0.12:
         depth = int(rng.uniform(0.02, 0.3) * rgb.shape[0])
         side = rng.integers(5)
         rgb = rgb.copy()
@@ -241,22 +241,24 @@ def relight(rng: np.random.Generator, rgb: Image) -> Image:
 
 
 def photograph(rng: np.random.Generator, rgb: Image) -> Image:
-    """Blur, coarse resolution, motion, noise and JPEG, each sometimes."""
+    """Half of the time as it is, else with blur, coarse resolution, motion, noise and JPEG, each sometimes."""
     size = rgb.shape[0]
-    if rng.random() < 0.35:
+    if rng.random() < 0.5:
+        return rgb
+    if rng.random() < 0.4:
         rgb = cv2.GaussianBlur(rgb, (0, 0), float(rng.uniform(0.3, size / 80)))
-    if rng.random() < 0.3:
+    if rng.random() < 0.35:
         small = int(size * rng.uniform(0.25, 0.9))
         rgb = cv2.resize(
             cv2.resize(rgb, (small, small), interpolation=cv2.INTER_AREA), (size, size), interpolation=cv2.INTER_LINEAR
         )
-    if rng.random() < 0.12:
+    if rng.random() < 0.15:
         length = int(rng.integers(3, 8))
         kernel = np.zeros((length, length), np.float32)
         cv2.line(kernel, _px(rng.integers(0, length, 2)), _px(rng.integers(0, length, 2)), 1.0)
         rgb = cv2.filter2D(rgb, -1, kernel / kernel.sum())
     if rng.random() < 0.4:
-        noise = rng.normal(0, rng.uniform(1, 14), rgb.shape if rng.random() < 0.5 else (size, size, 1))
+        noise = rng.normal(0, rng.uniform(1, 12), rgb.shape if rng.random() < 0.5 else (size, size, 1))
         rgb = np.clip(rgb + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
         rgb = decode(encode(rgb, quality=int(rng.integers(20, 92))))

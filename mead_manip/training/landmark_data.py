@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,7 +13,9 @@ from jaxtyping import Float32, UInt8
 from ..artifacts import store
 from ..artifacts.schemas import LandmarkShard
 from ..media.images import decode, read_image
-from ..media.london import hand_placed
+from ..media.london import hand_placed, hand_placed_pupils
+
+Mood = Literal["neutral", "smiling", "acted"]  # the first two are frontal, and may be made to act
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,10 @@ class Picture:
     """One picture of one face; `alpha` is 1 on the person and 0 on the background, where it is known."""
 
     rgb: UInt8[np.ndarray, "height width rgb=3"]
-    landmarks_px: Float32[np.ndarray, "68 2"]
+    landmarks_px: Float32[np.ndarray, "70 2"]  # iBUG-68 and the pupils
     person: str
     alpha: UInt8[np.ndarray, "height width"] | None = None
-    neutral: bool = False  # frontal and at rest: it may be made to act
+    mood: Mood = "acted"
 
 
 class RenderedFaces:
@@ -51,20 +54,27 @@ class RenderedFaces:
         shard = list(self._shards.values())[which]
         row = index - (int(self._last[which - 1]) if which else 0)
         rgb = decode(shard.image_bytes[shard.image_offsets[row] : shard.image_offsets[row + 1]])
-        return Picture(rgb, shard.landmarks_px[row], f"rendered/{shard.identity_seed[row]}")
+        points = np.concatenate([shard.landmarks_px[row], shard.pupils_px[row]])
+        return Picture(rgb, points, f"rendered/{shard.identity_seed[row]}")
 
 
 def read_london(folder: Path) -> list[Picture]:
     """Read the neutral photographs with their hand-placed points."""
-    pictures = []
-    for person, landmarks in hand_placed(folder).items():
-        rgb = read_image(folder / f"{person}_neutral.jpg")
-        pictures.append(Picture(rgb, landmarks, f"london/{person}", _person_alpha(rgb, landmarks), neutral=True))
-    return pictures
+    pupils = hand_placed_pupils(folder)
+    return [
+        read_person(folder, person, "neutral", np.concatenate([landmarks, pupils[person]]))
+        for person, landmarks in hand_placed(folder).items()
+    ]
+
+
+def read_person(folder: Path, person: str, mood: Mood, landmarks_px: Float32[np.ndarray, "70 2"]) -> Picture:
+    """Read the photograph of one person in one mood, with the points it is said to have."""
+    rgb = read_image(folder / f"{person}_{mood}.jpg")
+    return Picture(rgb, landmarks_px, f"london/{person}", _person_alpha(rgb, landmarks_px), mood)
 
 
 def _person_alpha(
-    rgb: UInt8[np.ndarray, "height width rgb=3"], landmarks_px: Float32[np.ndarray, "68 2"]
+    rgb: UInt8[np.ndarray, "height width rgb=3"], landmarks_px: Float32[np.ndarray, "70 2"]
 ) -> UInt8[np.ndarray, "height width"] | None:
     """Cut a person out of the plain studio background: flood it from the upper rim, soften the edge.
 

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..models.landmarker import CROP_SIZE, mirror_order
+from ..models.landmarker import CROP_SIZE, N_POINTS, mirror_order
 
-_MIRROR = torch.from_numpy(mirror_order())
+_MIRROR = torch.from_numpy(mirror_order(N_POINTS))
 _POOL = 40  # batches to mix samples from
 
 
@@ -33,8 +33,8 @@ def echoed(batches: Iterator[list[Tensor]], times: int, random: torch.Generator)
 
 
 def vary_crops(
-    crops: UInt8[Tensor, "batch 128 128 3"], landmarks_px: Float[Tensor, "batch 68 2"], random: torch.Generator
-) -> tuple[Float[Tensor, "batch 3 128 128"], Float[Tensor, "batch 68 2"]]:
+    crops: UInt8[Tensor, "batch 128 128 3"], landmarks_px: Float[Tensor, "batch 70 2"], random: torch.Generator
+) -> tuple[Float[Tensor, "batch 3 128 128"], Float[Tensor, "batch 70 2"]]:
     """Mirror half of the crops, turn, scale and shift all a little, change their exposure and colour."""
     n, middle = len(crops), (CROP_SIZE - 1) / 2
     mirrored = torch.rand(n, generator=random) < 0.5

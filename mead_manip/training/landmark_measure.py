@@ -14,7 +14,7 @@ from . import landmark_augment as augment
 from .landmark_data import Picture, RenderedFaces
 
 
-def interocular(landmarks_px: Float[np.ndarray, "68 2"]) -> float:
+def interocular(landmarks_px: Float[np.ndarray, "70 2"]) -> float:
     """Distance of the outer eye corners (px), iBUG's normaliser."""
     return float(np.linalg.norm(landmarks_px[45] - landmarks_px[36]))
 

@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from ..geometry import compose_affine, invert_affine, transform_points
-from ..models.landmarker import CROP_SIZE, CROP_SPAN, FINDER_SIZE, mirror_order
+from ..models.landmarker import CROP_SIZE, CROP_SPAN, FINDER_SIZE, N_POINTS, mirror_order
 from . import landmark_augment as augment
 from .landmark_data import Picture, RenderedFaces
 from .landmark_shapes import ShapeBank
 
-_MIRROR = mirror_order()
+_PARTED = 0.012  # of the crop's side: from here on lips show what is behind them
+_MIRROR = mirror_order(N_POINTS)
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Face:
     """A square picture, the points in it, and whether it shows a face the network should be sure of."""
 
     rgb: UInt8[np.ndarray, "size size 3"]
-    landmarks_px: Float32[np.ndarray, "68 2"]
+    landmarks_px: Float32[np.ndarray, "70 2"]
     is_face: bool
 
 
@@ -35,7 +36,7 @@ class Sampler:
     backdrops: list[augment.Image]
     shapes: ShapeBank | None
     photograph_share: float = 0.5
-    empty_share: float = 0.2
+    empty_share: float = 0.12
 
     def face(self, rng: np.random.Generator) -> Face:
         """Draw one crop for the landmark network."""
@@ -50,10 +51,10 @@ class Sampler:
 
     def frame(
         self, rng: np.random.Generator
-    ) -> tuple[UInt8[np.ndarray, "size size 3"], list[Float32[np.ndarray, "68 2"]]]:
+    ) -> tuple[UInt8[np.ndarray, "size size 3"], list[Float32[np.ndarray, "70 2"]]]:
         """Draw one frame for the finder: none, one or two faces of any size."""
         canvas = augment.backdrop(rng, FINDER_SIZE, self.backdrops)
-        faces: list[Float32[np.ndarray, "68 2"]] = []
+        faces: list[Float32[np.ndarray, "70 2"]] = []
         for _ in range(int(rng.choice([0, 0, 1, 1, 1, 2]))):
             side = float(np.exp(rng.uniform(np.log(12), np.log(150))))
             margin = 0.35 * side
@@ -88,7 +89,7 @@ class Sampler:
         span: float,
         shift: np.ndarray,
         size: int,
-    ) -> tuple[augment.Image, Float32[np.ndarray, "68 2"]]:
+    ) -> tuple[augment.Image, Float32[np.ndarray, "70 2"]]:
         acted = self._act(rng, picture) if photographed else picture.landmarks_px
         crop_from_picture = augment.crop_similarity(acted, angle, span, shift, size)
         points = transform_points(crop_from_picture, acted)
@@ -96,7 +97,7 @@ class Sampler:
         if photographed:
             rgb = augment.relight(rng, rgb)
             if acted is not picture.landmarks_px:
-                rgb = _draw_inner_mouth(rng, rgb, points)
+                rgb = self._open_mouth(rng, rgb, points, picture, crop_from_picture)
             if alpha is not None and rng.random() < 0.75:
                 rgb = augment.blend(augment.backdrop(rng, size, self.backdrops), rgb, alpha)
         return rgb, points
@@ -109,7 +110,7 @@ class Sampler:
         angle: float,
         span: float,
         shift: np.ndarray,
-    ) -> tuple[augment.Image, Float32[np.ndarray, "68 2"], UInt8[np.ndarray, "size size"]]:
+    ) -> tuple[augment.Image, Float32[np.ndarray, "70 2"], UInt8[np.ndarray, "size size"]]:
         """A face at its place in a frame, with an alpha that cuts it out or keeps its own surroundings."""
         acted = self._act(rng, picture) if photographed else picture.landmarks_px
         frame_from_picture = augment.crop_similarity(acted, angle, span, shift, FINDER_SIZE)
@@ -120,16 +121,30 @@ class Sampler:
             cv2.fillConvexPoly(alpha, transform_points(frame_from_picture, corners).astype(np.int32), 255)
         return augment.relight(rng, rgb), transform_points(frame_from_picture, acted), alpha
 
-    def _act(self, rng: np.random.Generator, picture: Picture) -> Float32[np.ndarray, "68 2"]:
-        if self.shapes is None or not picture.neutral or rng.random() < 0.12:
+    def _act(self, rng: np.random.Generator, picture: Picture) -> Float32[np.ndarray, "70 2"]:
+        if self.shapes is None or picture.mood == "acted" or rng.random() < 0.12:
             return picture.landmarks_px
-        return self.shapes.deform(rng, picture.landmarks_px)
+        return self.shapes.deform(rng, picture.landmarks_px, picture.mood)
+
+    @staticmethod
+    def _open_mouth(
+        rng: np.random.Generator,
+        rgb: augment.Image,
+        points: Float32[np.ndarray, "70 2"],
+        picture: Picture,
+        crop_from_picture: augment.Similarity,
+    ) -> augment.Image:
+        """Draw a mouth where the warp opened one, but keep the person's own teeth where they are not stretched much."""
+        own = _opening(transform_points(crop_from_picture, picture.landmarks_px))
+        if own > _PARTED * CROP_SIZE and _opening(points) < 2.5 * own and rng.random() < 0.9:
+            return rgb
+        return _draw_inner_mouth(rng, rgb, points)
 
     def _without_face(self, rng: np.random.Generator) -> Face:
         """A backdrop, or a crop that misses its face: beside it, far too near, far too small, upside down."""
         if rng.random() < 0.6:
             rgb = augment.backdrop(rng, CROP_SIZE, self.backdrops)
-            points = np.zeros((68, 2), np.float32)
+            points = np.zeros((N_POINTS, 2), np.float32)
         else:
             picture, photographed = self._pick(rng)
             miss = rng.integers(4)
@@ -144,13 +159,13 @@ class Sampler:
 
     @staticmethod
     def _finish(rng: np.random.Generator, rgb: augment.Image) -> augment.Image:
-        return augment.photograph(rng, augment.relight(rng, rgb) if rng.random() < 0.5 else rgb)
+        return augment.photograph(rng, augment.relight(rng, rgb) if rng.random() < 0.3 else rgb)
 
 
 def _mirrored(picture: Picture) -> Picture:
     points = picture.landmarks_px[_MIRROR] * [-1, 1] + [picture.rgb.shape[1] - 1, 0]
     alpha = None if picture.alpha is None else picture.alpha[:, ::-1]
-    return Picture(picture.rgb[:, ::-1], points.astype(np.float32), picture.person, alpha, picture.neutral)
+    return Picture(picture.rgb[:, ::-1], points.astype(np.float32), picture.person, alpha, picture.mood)
 
 
 def _warp(
@@ -191,8 +206,8 @@ def _ring(landmarks_px: np.ndarray) -> np.ndarray:
 def _draw_inner_mouth(rng: np.random.Generator, rgb: augment.Image, points: np.ndarray) -> augment.Image:
     """Where the lips parted, the warp stretched their seam: draw a dark mouth, teeth and perhaps a tongue over it."""
     inner = points[60:68]
-    opening = float(np.linalg.norm(inner[[1, 2, 3]] - inner[[7, 6, 5]], axis=1).mean())
-    if opening < 0.012 * CROP_SIZE:
+    opening = _opening(points)
+    if opening < _PARTED * CROP_SIZE:
         return rgb
     drawn = rgb.copy()
     dark = rng.uniform(5, 60) * np.array([1.0, rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.7)])
@@ -210,6 +225,10 @@ def _draw_inner_mouth(rng: np.random.Generator, rgb: augment.Image, points: np.n
         pink = tooth * 0.8 if rng.random() < 0.4 else np.array([170, 90, 90]) * rng.uniform(0.5, 1.1)
         cv2.fillPoly(drawn, [_fixed(band)], tuple(float(c) for c in pink), cv2.LINE_AA, 4)
     return cv2.GaussianBlur(drawn, (0, 0), 0.6)
+
+
+def _opening(points: np.ndarray) -> float:
+    return float(np.linalg.norm(points[[61, 62, 63]] - points[[67, 66, 65]], axis=1).mean())
 
 
 def _fixed(points: np.ndarray) -> np.ndarray:

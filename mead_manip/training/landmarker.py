@@ -1,6 +1,6 @@
 """Trains the built-in face finder and landmark network: LandmarkShards + London photographs -> LandmarkerWeights
 
-    python -m mead_manip.training.landmarker landmarks --london DIR --rendered DIR --run DIR --steps N
+    python -m mead_manip.training.landmarker landmarks --london DIR --rendered DIR --run DIR --steps N --seen JSON
     python -m mead_manip.training.landmarker finder --london DIR --rendered DIR --run DIR --steps N
     python -m mead_manip.training.landmarker export --run DIR --out landmarker.h5
 
@@ -31,13 +31,14 @@ from ..errors import InputMissing
 from ..files import atomic
 from ..media.images import read_image
 from ..models.face_model import head_model_from
-from ..models.landmarker import FaceFinder, LandmarkNet
+from ..models.landmarker import CROP_SPAN, N_POINTS, FaceFinder, LandmarkNet, load_weights
 from .landmark_data import Picture, RenderedFaces, read_london
 from .landmark_echo import echoed, vary_crops, vary_frames
 from .landmark_losses import finder_target, finder_terms, landmark_terms
 from .landmark_measure import measure_finder, measure_landmarks
 from .landmark_samples import Sampler
 from .landmark_shapes import ShapeBank, build_shape_bank, follow_head
+from .landmark_teacher import smiling_pictures
 
 HELD_OUT_EVERY = 6  # of the London people
 
@@ -52,6 +53,8 @@ class LandmarkerTraining:
     backdrops: tuple[Path, ...]
     run: Path
     steps: int
+    seen: Path | None = None  # what a detector saw in the photographs: it gives the smiling ones their points
+    start: Path | None = None  # weights to begin with
     batch_size: int = 32
     learning_rate: float = 2e-3
     decay_from: float = 0.6  # share of the steps after which the learning rate falls to zero
@@ -94,12 +97,13 @@ def train(config: LandmarkerTraining) -> None:
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
     shapes = build_shape_bank(head_model_from(load_asset(HeadAsset, "head.h5")), config.shapes, config.seed)
-    photographs = follow_head(read_london(config.london), london_convention(), shapes.neutral)
-    photographs, held_out = split(photographs)
+    photographs, held_out = split(read_photographs(config, shapes))
     sampler = make_sampler(config, photographs, shapes)
     net: nn.Module = (LandmarkNet() if config.network == "landmarks" else FaceFinder()).to(
         memory_format=torch.channels_last
     )
+    if config.start is not None:
+        load_weights(net, config.network, store.load(LandmarkerWeights, config.start))
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
     first_step = _resume(config, net, average, optimizer)
@@ -152,6 +156,14 @@ def london_convention() -> Float32[np.ndarray, "68 2"]:
     """How far London's hand-placed points lie off the head's own, dm."""
     table = load_asset(LandmarkConventions, "landmark_conventions.h5")
     return table.offsets[table.detectors.index("london")]
+
+
+def read_photographs(config: LandmarkerTraining, shapes: ShapeBank) -> list[Picture]:
+    """Read the neutral London photographs, and the smiling ones where a detector has seen them."""
+    neutral = follow_head(read_london(config.london), london_convention(), shapes.neutral)
+    if config.seen is None:
+        return neutral
+    return neutral + smiling_pictures(config.london, neutral, config.seen)
 
 
 def make_sampler(config: LandmarkerTraining, photographs: list[Picture], shapes: ShapeBank) -> Sampler:
@@ -239,7 +251,10 @@ def export(run: Path, out: Path) -> None:
                 parameters[f"{network}.{name}"] = value.numpy().astype(np.float16)
         lines = (run / f"{network}.jsonl").read_text().splitlines()
         facts[network] = {"steps": state["step"], **next((m for m in map(json.loads, lines[::-1]) if len(m) > 6), {})}
-    architecture = {"landmarks": {"width": LandmarkNet().width}, "finder": {"width": FaceFinder().width}}
+    architecture = {
+        "landmarks": {"width": LandmarkNet().width, "points": N_POINTS, "span": CROP_SPAN},
+        "finder": {"width": FaceFinder().width},
+    }
     weights = LandmarkerWeights(parameters, json.dumps(architecture), json.dumps(facts))
     made = Provenance(LandmarkerWeights.schema_id(), "training.landmarker", 1, params=facts)
     store.save(weights, out, made, reproducible=True)
@@ -253,6 +268,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ASSETS / "landmarker.h5")
     parser.add_argument("--london", type=Path)
     parser.add_argument("--rendered", type=Path)
+    parser.add_argument("--seen", type=Path, help="JSON of backends.detect_photographs, for the smiling photographs")
+    parser.add_argument("--start", type=Path, help="a landmarker.h5 to begin with")
     parser.add_argument("--backdrops", type=Path, nargs="*", default=[])
     parser.add_argument("--steps", type=int, default=8000)
     for name in ("batch_size", "shapes", "echo", "seed", "threads"):

@@ -10,6 +10,7 @@ def test_mirror_order_is_its_own_inverse_and_swaps_sides():
 
     order = mirror_order()
     assert (order[order] == np.arange(68)).all()
+    assert (mirror_order(70) == [*order, 69, 68]).all()
     middle = {8, 27, 28, 29, 30, 33, 51, 57, 62, 66}
     assert {i for i in range(68) if order[i] == i} == middle
 
@@ -25,7 +26,7 @@ def test_shapes():
     from mead_manip.models.landmarker import FaceFinder, LandmarkNet
 
     points, spread, logit = LandmarkNet(8)(torch.rand(2, 3, 128, 128))
-    assert points.shape == (2, 68, 2) and spread.shape == (2, 68) and logit.shape == (2,)
+    assert points.shape == (2, 70, 2) and spread.shape == (2, 70) and logit.shape == (2,)
     assert FaceFinder(8)(torch.rand(1, 3, 256, 192)).shape == (1, 4, 32, 24)
 
 

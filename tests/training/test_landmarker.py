@@ -13,7 +13,7 @@ def picture():
     """A plain picture in which every landmark is a bright dot."""
     from mead_manip.training.landmark_data import Picture
 
-    angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
+    angle = np.linspace(0, 2 * np.pi, 70, endpoint=False)
     points = np.stack([150 + 55 * np.cos(angle), 140 + 70 * np.sin(angle)], 1).astype(np.float32)
     rgb = np.zeros((300, 300, 3), np.uint8)
     for x, y in points:
@@ -41,7 +41,7 @@ def test_points_stay_on_their_dots_under_a_similarity(picture):
 def test_points_stay_on_their_dots_under_a_warp(picture):
     from mead_manip.training.landmark_augment import thin_plate
 
-    target = picture.landmarks_px * 0.4 + np.random.default_rng(0).normal(0, 1.5, (68, 2)).astype(np.float32)
+    target = picture.landmarks_px * 0.4 + np.random.default_rng(0).normal(0, 1.5, (70, 2)).astype(np.float32)
     source_xy = thin_plate(target, picture.landmarks_px, 128, smooth=1e-6)
     warped = cv2.remap(picture.rgb, source_xy, None, cv2.INTER_LINEAR)
     assert np.median(brightness(warped, target)) > 60
@@ -81,6 +81,57 @@ def test_a_sample_is_the_same_under_the_same_seed(picture):
     assert rgb.shape == (192, 192, 3) and len(faces) <= 2
 
 
+@pytest.fixture(scope="module")
+def shapes():
+    from mead_manip.models.face_model import load_head
+    from mead_manip.training.landmark_shapes import build_shape_bank
+
+    return build_shape_bank(load_head(), 60, 0)
+
+
+@pytest.mark.parametrize("mood", ["neutral", "smiling"])
+def test_deformed_faces_act_and_their_lids_and_lips_never_cross(shapes, mood):
+    frontal = ((shapes.neutral if mood == "neutral" else shapes.smiling)[:, :2] * [100, -100] + 300).astype(np.float32)
+    faces = [shapes.deform(np.random.default_rng(seed), frontal, mood) for seed in range(80)]
+    pairs = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65)])
+    gaps = np.array([face[pairs[:, 1], 1] - face[pairs[:, 0], 1] for face in faces])
+    assert gaps.min() > -4  # px of a face 200 wide: a turn or the wobble may tip a shut lid over
+    opened = np.quantile(gaps, 0.9, axis=0) - np.quantile(gaps, 0.1, axis=0)
+    assert (opened > 4).all()
+    width = [np.linalg.norm(face[54] - face[48]) for face in faces]
+    assert np.ptp(width) > 20
+
+
+def test_points_carried_to_a_photograph_where_nothing_but_the_camera_moved(picture):
+    from mead_manip.training.landmark_teacher import moved_points
+
+    before = picture.landmarks_px + np.random.default_rng(0).normal(0, 2, (70, 2)).astype(np.float32)
+    turn = 1.2 * np.array([[np.cos(0.2), -np.sin(0.2)], [np.sin(0.2), np.cos(0.2)]], np.float32)
+    carried = moved_points(picture.landmarks_px, before, before @ turn.T + np.float32(7))
+    assert np.allclose(carried, picture.landmarks_px @ turn.T + 7, atol=1e-2)
+
+
+def test_smiling_photographs_get_their_points(shared, tmp_path):
+    pytest.importorskip("mediapipe")
+    from mead_manip.backends.detect_photographs import detect
+    from mead_manip.backends.mediapipe import MediapipeLandmarks
+    from mead_manip.training.landmark_data import read_london
+    from mead_manip.training.landmark_teacher import smiling_pictures
+
+    london = shared / "media" / "london"
+    neutral = read_london(london)[:3]
+    people = [picture.person.removeprefix("london/") for picture in neutral]
+    detector = MediapipeLandmarks(str(shared / "weights" / "face_landmarker.task"))
+    seen = detect(detector, [london / f"{person}_{mood}.jpg" for person in people for mood in ("neutral", "smiling")])
+    detector.close()
+    (tmp_path / "seen.json").write_text(json.dumps(seen))
+    smiling = smiling_pictures(london, neutral, tmp_path / "seen.json")
+    assert [p.person for p in smiling] == [p.person for p in neutral]
+    for before, after in zip(neutral, smiling, strict=True):
+        wider = [np.linalg.norm(p.landmarks_px[54] - p.landmarks_px[48]) for p in (before, after)]
+        assert wider[1] > wider[0] and after.mood == "smiling"
+
+
 def test_finder_target_inverts_to_the_face(picture):
     from mead_manip.models.landmarker import found_faces
     from mead_manip.training.landmark_losses import finder_target
@@ -96,9 +147,15 @@ def test_finder_target_inverts_to_the_face(picture):
 
 
 def test_losses_are_zero_or_least_at_the_truth():
-    from mead_manip.training.landmark_losses import finder_terms, robust
+    from mead_manip.training.landmark_losses import finder_terms, landmark_terms, robust
 
     assert robust(torch.zeros(3)).sum() == 0
+    truth, crops, faces = torch.rand(2, 70, 2) * 128, torch.zeros(2, 3, 128, 128), torch.tensor([True, True])
+    sure = torch.ones(2, 70), torch.full((2,), 30.0)
+    exact = landmark_terms(lambda _: (truth, *sure), crops, truth, faces)
+    assert sum(exact.values()) < 1e-6
+    shifted = landmark_terms(lambda _: (truth + 3, *sure), crops, truth, faces)
+    assert shifted["points"] > 1 and shifted["relations"] < 1e-4  # a face beside its place does what it does
     frames = torch.zeros(1, 3, 64, 64)
     target = torch.zeros(1, 4, 8, 8)
     target[0, :, 3, 4] = torch.tensor([1.0, 0.5, 0.1, -0.2])
@@ -144,7 +201,9 @@ def test_template_mapping_keeps_iBUG_order(shared):
     assert (np.diff(mean[:9, 1]) > 0).all() and (np.diff(mean[:17, 0]) > 0).all()
     assert mean[36:42, 0].mean() < mean[27, 0] < mean[42:48, 0].mean()  # the subject's right is the picture's left
     assert mean[27, 1] < mean[30, 1] < mean[33, 1] < mean[51, 1] < mean[57, 1] < mean[8, 1]
-    mirrored = mean[mirror_order()] * [-1, 1]
+    for pupil, eye in ((mean[68], mean[36:42]), (mean[69], mean[42:48])):
+        assert (pupil > eye.min(0)).all() and (pupil < eye.max(0)).all()
+    mirrored = mean[mirror_order(len(mean))] * [-1, 1]
     mirrored[:, 0] += 2 * mean[[27, 28, 29, 30, 33], 0].mean()
     assert np.abs(mirrored - mean).max() < 4  # of 512 px: faces are about symmetric
 
