@@ -53,25 +53,25 @@ def paint(height: int, width: int, faces: list[tuple[float, float, float]]) -> n
 class _PaintedFan(torch.nn.Module):
     """Heat maps that peak where a crop's colours say a landmark lies."""
 
-    def __init__(self, points: torch.Tensor):
+    def __init__(self, points: torch.Tensor, height: float):
         super().__init__()
         self.register_buffer("points", points)
-        self.scale = torch.nn.Parameter(torch.ones(()))
+        self.height = torch.nn.Parameter(torch.tensor(height))
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         cells = torch.nn.functional.avg_pool2d(crops, 4)
         across = cells[:, 0:1] - self.points[:, 0].reshape(1, 68, 1, 1)
         down = cells[:, 1:2] - self.points[:, 1].reshape(1, 68, 1, 1)
         near = torch.exp(-(across**2 + down**2) / (2 * 0.04**2))
-        return self.scale * near * (cells[:, 2:3] > 0.98)
+        return self.height * near * (cells[:, 2:3] > 0.98)
 
 
-def write_fan_archive(path: Path) -> Path:
-    """Write the network of painted faces as a TorchScript archive."""
+def write_fan_archive(path: Path, height: float = 1.0) -> Path:
+    """Write the network of painted faces as a TorchScript archive; `height` is that of its peaks."""
     points = (unit_landmarks() + MARGIN) * (_RAMP / 255 / (1 + 2 * MARGIN))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated, but old files of FAN are written in it
-        torch.jit.script(_PaintedFan(torch.tensor(points, dtype=torch.float32))).save(str(path))
+        torch.jit.script(_PaintedFan(torch.tensor(points, dtype=torch.float32), height)).save(str(path))
     return path
 
 

@@ -29,6 +29,9 @@ _LOOK_PX = 480  # longer side of what the detector sees: YuNet finds faces of 10
 _MAX_FACES = 4  # boxes of a look, the largest
 # FAN was trained to peaks of height 1; of single points, its author calls .92 good and .6 less so. Mean of all 68.
 _SEEN = 0.4
+_CLEAR = (
+    0.6  # what a followed face must reach that a look does not show, or a network that sees faces in clouds keeps it
+)
 _SHIFT, _GROWTH = 0.12, 1.3  # how far a crop may lie from where its own landmarks would put it: in sides, as a factor
 _TRIES = 3  # crops of one face in one frame
 _MOVED, _GREW = 0.5, 1.6  # how far a face comes between two looks: in sides of its crop, as a factor
@@ -80,14 +83,14 @@ class FanLandmarks:
         known, left = [_Face(hint, 1.0, place_landmarks(hint)) for hint in hints], -1
         paths: list[tuple[int, Placement]] = []
         for right, faces in zip(looks, seen, strict=True):
-            found[right] += faces
             pairs, gone, come = _match(known, faces)
             for a, b in pairs:
                 span = right - left
                 paths += [(t, between(a.place, b.place, (t - left) / span)) for t in range(left + 1, right)]
             stayed = self._chase(frames, gone, range(left + 1, right + 1), found)
             self._chase(frames, come, range(right - 1, left, -1), found)
-            known, left = _distinct(faces + stayed), right
+            found[right] = known = _distinct(faces + [face for face in stayed if face.score >= _CLEAR])
+            left = right
         self._chase(frames, known, range(left + 1, len(frames)), found)
         for (t, _), face in zip(paths, self._walk(frames, paths), strict=True):
             found[t] += [] if face is None else [face]

@@ -161,6 +161,20 @@ def test_a_hint_is_followed_where_the_detector_is_blind(painted):
     assert distances(found, np.stack([landmarks_at(100, 100, 110)] * 12)).mean() < 1.5
 
 
+def test_a_doubtful_face_is_let_go_at_a_look_that_does_not_show_it(tmp_path):
+    from painted_faces import landmarks_at, paint, write_blazeface, write_fan_archive
+
+    from mead_manip.backends.fan import FanLandmarks
+
+    write_blazeface(tmp_path, 0.3)
+    doubtful = FanLandmarks(str(write_fan_archive(tmp_path / "painted.zip", height=0.5)), "cpu")
+    frame = paint(SIZE, SIZE, [(100, 100, 110)])
+    assert [len(faces) for faces in doubtful.detect([frame] * 6)] == [1] * 6
+    frame[(frame[..., 0] == 255) & (frame[..., 2] == 0)] = 0  # BlazeFace sees nothing any more
+    found = doubtful.detect([frame] * 6, [landmarks_at(100, 100, 110)], first=7)
+    assert [len(faces) for faces in found] == [1, 1, 1, 0, 0, 0]
+
+
 def test_a_hint_that_leads_nowhere_is_no_face(painted):
     from painted_faces import landmarks_at, paint
 
