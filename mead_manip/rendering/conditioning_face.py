@@ -14,7 +14,7 @@ from numba import njit
 from mead_manip.rendering.camera import to_screen
 from mead_manip.rendering.conditioning import FACING_LIMIT, template_colours, vertex_normals
 from mead_manip.rendering.conditioning_detail import DetailAtlas, detail_normals
-from mead_manip.rendering.rasterizer import draw_depth, empty_buffers, weights_at
+from mead_manip.rendering.rasterizer import draw_depth, empty_buffers
 
 ALBEDO = 180 / 255
 INTENSITY = 1.7
@@ -110,7 +110,7 @@ def moved_pupils(
 # ---- kernels ---------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
 def _colour(
     screen: np.ndarray, faces: np.ndarray, triangle: np.ndarray, colours: np.ndarray, normals: np.ndarray,
@@ -118,6 +118,8 @@ def _colour(
 ) -> None:  # fmt: skip
     """Fill both pictures where the surface is seen and does not look away."""
     gain = np.float32(255.0 * ALBEDO * INTENSITY / lights.shape[0])
+    zero, half, one, white = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(255.0)
+    limit = np.float32(FACING_LIMIT)
     normal = np.empty(3, np.float32)
     for y in range(triangle.shape[0]):
         for x in range(triangle.shape[1]):
@@ -125,38 +127,58 @@ def _colour(
             if face < 0:
                 continue
             a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-            wa, wb, wc = weights_at(screen, a, b, c, x, y)
-            for axis in range(3):
-                normal[axis] = wa * normals[a, axis] + wb * normals[b, axis] + wc * normals[c, axis]
-            if normal[2] < FACING_LIMIT:
+            wa, wb, wc = _weights(screen, a, b, c, np.float32(x), np.float32(y))
+            normal[2] = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
+            if normal[2] < limit:
                 continue
+            normal[0] = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
+            normal[1] = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
             for channel in range(3):
                 value = wa * colours[a, channel] + wb * colours[b, channel] + wc * colours[c, channel]
-                nmfc[y, x, channel] = np.uint8(min(max(value, 0.0), 1.0) * 255.0 + 0.5)
+                nmfc[y, x, channel] = np.uint8(min(max(value, zero), one) * white + half)
             if wrinkled.shape[0] > 0:
                 column = wa * texels[face, 0, 0] + wb * texels[face, 1, 0] + wc * texels[face, 2, 0]
                 row = wa * texels[face, 0, 1] + wb * texels[face, 1, 1] + wc * texels[face, 2, 1]
                 _sample(wrinkled, column, row, normal)
-            total = np.float32(0.0)
+            total = zero
             for light in range(lights.shape[0]):
                 along = normal[0] * lights[light, 0] + normal[1] * lights[light, 1] + normal[2] * lights[light, 2]
-                total += min(max(along, np.float32(0.0)), np.float32(1.0))
-            shape[y, x] = np.uint8(min(gain * total, 255.0) + 0.5)
+                total += min(max(along, zero), one)
+            shape[y, x] = np.uint8(min(gain * total, white) + half)
+
+
+@njit(cache=True, nogil=True, inline="always")
+@no_type_check
+def _weights(screen: np.ndarray, a: int, b: int, c: int, x: float, y: float) -> tuple:
+    """Barycentric weights of a covered pixel in single precision: bytes need no more. See `rasterizer.weights_at`."""
+    ax, ay = screen[a, 0] - x, screen[a, 1] - y
+    bx, by = screen[b, 0] - x, screen[b, 1] - y
+    cx, cy = screen[c, 0] - x, screen[c, 1] - y
+    of_a, of_b, of_c = bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay
+    area = of_a + of_b + of_c
+    zero, one = np.float32(0.0), np.float32(1.0)
+    if area == zero:
+        return one, zero, zero
+    scale = one / area
+    weight_a = min(max(of_a * scale, zero), one)
+    weight_b = min(max(of_b * scale, zero), one - weight_a)
+    return weight_a, weight_b, one - weight_a - weight_b
 
 
 @njit(cache=True, nogil=True, inline="always")
 @no_type_check
 def _sample(wrinkled: np.ndarray, column: float, row: float, normal: np.ndarray) -> None:
     """Read the normals bilinearly; beyond the rim, the rim's."""
-    column = min(max(column, 0.0), wrinkled.shape[1] - 1.0)
-    row = min(max(row, 0.0), wrinkled.shape[0] - 1.0)
+    one = np.float32(1.0)
+    column = min(max(column, np.float32(0.0)), np.float32(wrinkled.shape[1] - 1))
+    row = min(max(row, np.float32(0.0)), np.float32(wrinkled.shape[0] - 1))
     left, top = int(column), int(row)
     right, bottom = min(left + 1, wrinkled.shape[1] - 1), min(top + 1, wrinkled.shape[0] - 1)
-    fx, fy = column - left, row - top
+    fx, fy = column - np.float32(left), row - np.float32(top)
     for axis in range(3):
-        upper = wrinkled[top, left, axis] * (1 - fx) + wrinkled[top, right, axis] * fx
-        lower = wrinkled[bottom, left, axis] * (1 - fx) + wrinkled[bottom, right, axis] * fx
-        normal[axis] = upper * (1 - fy) + lower * fy
+        upper = wrinkled[top, left, axis] * (one - fx) + wrinkled[top, right, axis] * fx
+        lower = wrinkled[bottom, left, axis] * (one - fx) + wrinkled[bottom, right, axis] * fx
+        normal[axis] = upper * (one - fy) + lower * fy
 
 
 @njit(cache=True, nogil=True)

@@ -171,11 +171,11 @@ def test_the_encoder_sees_rgb_from_0_to_1_without_mean_and_deviation(track, reco
 
 
 def test_the_batch_size_decides_nothing_but_speed(track, reconstructor, weights):
-    codes, _ = reconstructor.encode(track, range(N_FRAMES))
+    codes, _ = reconstructor.encode(track, range(3))
     for batch_size in (1, 2):
         other = load(weights, batch_size=batch_size)
         other.__dict__["_networks"] = reconstructor._networks
-        np.testing.assert_allclose(other.encode(track, range(N_FRAMES))[0], codes, atol=1e-4)
+        np.testing.assert_allclose(other.encode(track, range(3))[0], codes, atol=1e-4)
         assert other.digest == reconstructor.digest
 
 
