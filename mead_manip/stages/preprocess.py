@@ -88,7 +88,7 @@ class _Work:
             stage_version=STAGE_VERSION,
             params=params | {"face": face.face, "labels": list(labels.parts), "sentence": labels.sentence},
             inputs={"video": face.clip.digest},
-            backend=self.sighter.detector.digest,
+            backend=self.sighter.identity,
         )
 
     def compute(self, face: _Face) -> FaceTrack:

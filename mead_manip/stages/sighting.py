@@ -48,6 +48,11 @@ class Sighter:
         """Give the detector of this process."""
         return _detector(self.landmarks, self.model, self.device)
 
+    @property
+    def identity(self) -> str:
+        """Give the detector's name and the digest of its weights, which are read once for all clips."""
+        return _identity(self.landmarks, self.model, self.device)
+
     def provenance(self, clip: Clip) -> Provenance:
         """Say what the sightings of a clip are made from."""
         return Provenance(
@@ -56,7 +61,7 @@ class Sighter:
             stage_version=STAGE_VERSION,
             params={"landmarks": self.landmarks},
             inputs={"video": clip.digest},
-            backend=self.detector.digest,
+            backend=self.identity,
         )
 
     def compute(self, clip: Clip) -> FaceSightings:
@@ -105,6 +110,11 @@ class Sighter:
 def _detector(name: str, model: str | None, device: str) -> LandmarkDetector:
     detector: LandmarkDetector = registry.load("landmarks", name, model=model, device=device)
     return detector
+
+
+@functools.lru_cache(maxsize=2)
+def _identity(name: str, model: str | None, device: str) -> str:
+    return _detector(name, model, device).digest
 
 
 def sight_video(path: Path, detector: LandmarkDetector, digest: str) -> FaceSightings:
