@@ -50,3 +50,14 @@ def test_digest_is_sha256(tmp_path):
     assert files.digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
     with pytest.raises(InputMissing, match="cannot read"):
         files.digest(tmp_path / "b")
+
+
+def test_many_files_are_published_together_or_not_at_all(tmp_path):
+    folder = tmp_path / "new"
+    files.write_all({folder / f"{k}.bin": bytes([k]) * k for k in range(5)})
+    assert [(folder / f"{k}.bin").read_bytes() for k in range(5)] == [bytes([k]) * k for k in range(5)]
+    (folder / "0.bin").unlink()
+    (folder / "0.bin").mkdir()
+    with pytest.raises(MeadManipError, match="cannot write"):
+        files.write_all({folder / "1.bin": b"new", folder / "0.bin": b"new"})
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]

@@ -6,7 +6,6 @@ their mean, the clip's -> y, that of its own label -> lambda (threshold, then th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -23,7 +22,7 @@ LOW_CLASS_WEIGHT = 0.3
 
 @dataclass(frozen=True)
 class Rule:
-    """How probabilities become weights; every value that decides a result, so that it can be part of its key."""
+    """How probabilities become weights."""
 
     threshold: float  # of equation 1
     temperature: float = 1.0  # divides the logits; 1 leaves the model as it was trained
@@ -31,14 +30,13 @@ class Rule:
     class_thresholds: Mapping[str, float] = field(default_factory=dict)  # instead of `threshold`, where not empty
     class_means: Mapping[str, float] = field(default_factory=dict)  # of lambda, which is divided by them; empty: is not
 
-    def params(self) -> dict[str, Any]:
-        """Give the values for a key."""
+    def params(self, label: str) -> dict[str, float | None]:
+        """Give every value that decides the weight of a label's clips, for their key."""
         return {
-            "threshold": self.threshold,
+            "threshold": self.threshold_of(label),
             "temperature": self.temperature,
             "min_lambda": self.min_lambda,
-            "class_thresholds": dict(self.class_thresholds),
-            "class_means": dict(self.class_means),
+            "class_mean": self.class_means.get(label),
         }
 
     def threshold_of(self, label: str) -> float:

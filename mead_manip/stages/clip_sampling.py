@@ -47,8 +47,8 @@ def read_tracks(
         words = ledger.words(path)
         try:
             if words is None:
-                with store.opened(FaceTrack, path) as track:
-                    words = (store.read_key(path, FaceTrack), track.actor, track.emotion, str(track.level))
+                key, labels = store.peek(FaceTrack, path, "actor", "emotion", "level")
+                words = (key, *map(str, labels))
                 ledger.note(path, words)
         except ArtifactInvalid as error:
             broken[clip_id] = error

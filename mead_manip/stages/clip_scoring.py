@@ -141,14 +141,15 @@ class Scoring:
         """Give what the scores of every clip are made from under the rule as it is now."""
         params = {
             **self.cache.sampling,
-            **self.rule.params(),
             "calibrated_on": self.settings.calibrate_on,
             "classes": self.settings.classes,
             "prompts": self.prompts.as_dict(),
         }
         return {
-            clip_id: self._provenance(ClipScores.schema_id(), params, {FaceTrack.NAME: key})
-            for clip_id, key in self.keys.items()
+            clip_id: self._provenance(
+                ClipScores.schema_id(), params | self.rule.params(track.emotion), {FaceTrack.NAME: track.key}
+            )
+            for clip_id, track in self.tracks.items()
         }
 
     @functools.cached_property

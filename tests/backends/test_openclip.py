@@ -146,6 +146,22 @@ def test_without_a_network_the_default_model_says_what_to_do_at_once(monkeypatch
     monkeypatch.setattr(constants, "ENDPOINT", "https://hub.invalid")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     start = time.monotonic()
-    with pytest.raises(BackendUnavailable, match=r"ViT-L-14/openai .*--model builtin"):
-        OpenClipScorer("ViT-L-14", "openai").prompt_features()
-    assert time.monotonic() - start < 10
+    for scorer in (OpenClipScorer("ViT-L-14", "openai"), OpenClipScorer("hf-hub:timm/nobody-has-this")):
+        with pytest.raises(
+            BackendUnavailable, match=r"(ViT-L-14/openai|hf-hub:timm/nobody-has-this) .*--model builtin"
+        ):
+            scorer.prompt_features()
+    assert time.monotonic() - start < 20
+
+
+def test_matrix_products_are_exact_whatever_was_set_before(folder, crops):
+    from mead_manip.backends.openclip import OpenClipScorer
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        medium = OpenClipScorer(f"local-dir:{folder}").probabilities(crops)
+        assert torch.get_float32_matmul_precision() == "medium", "others' setting stays"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    np.testing.assert_array_equal(medium, OpenClipScorer(f"local-dir:{folder}").probabilities(crops))

@@ -1,5 +1,7 @@
 """Equation 1, prompts and zero-shot probabilities."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -52,3 +54,34 @@ def test_one_prompt_per_emotion():
 def test_a_template_that_cannot_work_is_refused(template):
     with pytest.raises(UsageError, match="prompt"):
         suppression.emotion_prompts(template)
+
+
+def test_a_rule_is_equation_1_with_floor_thresholds_and_means():
+    rule = suppression.Rule(0.6)
+    assert [rule.weight(y, "sad") for y in (0.1, 0.59, 0.6)] == [0.1, 0.59, 1.0]
+    assert rule.normalised(0.5, "sad") is None
+    rule = suppression.Rule(0.6, min_lambda=0.2, class_thresholds={"sad": 0.3}, class_means={"sad": 0.5, "happy": 1.0})
+    assert [rule.weight(y, "sad") for y in (0.1, 0.29, 0.3)] == [0.2, 0.29, 1.0]
+    assert (rule.weight(0.3, "happy"), rule.normalised(0.4, "sad")) == (0.3, 0.8)
+
+
+def test_a_key_holds_what_decides_a_labels_weights_and_no_more():
+    rule = suppression.Rule(0.6, 2.0, 0.1, {"sad": 0.3}, {"sad": 0.5, "happy": 1.0})
+    assert rule.params("sad") == {"threshold": 0.3, "temperature": 2.0, "min_lambda": 0.1, "class_mean": 0.5}
+    assert suppression.Rule(0.6).params("sad")["class_mean"] is None
+
+
+def test_many_clips_are_pooled_as_each_alone():
+    rng = np.random.default_rng(0)
+    counts = [3, 1, 8]
+    rows = rng.dirichlet(np.ones(7), sum(counts)).astype(np.float32)
+    starts = np.cumsum([0, *counts])
+    alone = [suppression.pool_frames(rows[a:b]) for a, b in itertools.pairwise(starts)]
+    np.testing.assert_array_equal(suppression.pool_clips(rows, starts), np.stack(alone))
+
+
+def test_skew_and_effective_sample_size():
+    means = suppression.class_means([1.0, 0.5, 0.25, 0.25], ["happy", "happy", "sad", "sad"])
+    assert means == {"happy": 0.75, "sad": 0.25} and suppression.class_skew(means) == 3.0
+    assert suppression.effective_sample_size([0.3] * 10) == pytest.approx(10.0)
+    assert suppression.effective_sample_size([1.0, 0.0, 0.0]) == pytest.approx(1.0)
