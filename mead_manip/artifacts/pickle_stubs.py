@@ -10,7 +10,8 @@ import numpy as np
 from mead_manip.errors import ArtifactInvalid
 
 MAX_DEPTH = 32
-MAX_ELEMENTS = 1 << 27  # of one array
+MAX_ELEMENTS = 1 << 27  # of all arrays together
+MAX_TENSORS = 64  # each is a file of its own, inside
 _DTYPE = re.compile(r"[<>|=]?([iu][1248]|f[248]|b1|O8?|[SU]\d{1,4})")
 _SPARSE = re.compile(r"(csc|csr)_(matrix|array)")
 _PLAIN = (type(None), bool, int, float, str, bytes, bytearray)
@@ -34,7 +35,7 @@ class Stub:
 
 
 class StubName(Stub):
-    """A name that is only mentioned: numpy.ndarray, object, a kind of torch storage."""
+    """A name that is only mentioned, never data: numpy.ndarray, object, a kind of torch storage."""
 
 
 class StubArray(Stub):
@@ -59,10 +60,6 @@ class StubText(Stub):
 
 class StubSet(Stub):
     """A set, as a list."""
-
-
-class StubDict(Stub):
-    """An OrderedDict, as pairs."""
 
 
 class StubObject(Stub):
@@ -107,7 +104,7 @@ STUBS: dict[tuple[str, str], type[Stub]] = {
     ("numpy", "ndarray"): StubName,
     ("numpy", "dtype"): StubDtype,
     ("_codecs", "encode"): StubText,
-    ("collections", "OrderedDict"): StubDict,
+    ("collections", "OrderedDict"): StubName,  # of a tensor's hooks, which are left alone
     **{(builtins, "object"): StubName for builtins in ("builtins", "__builtin__")},
     **{(builtins, "set"): StubSet for builtins in ("builtins", "__builtin__")},
     **{(builtins, "bytes"): StubText for builtins in ("builtins", "__builtin__")},
@@ -141,6 +138,16 @@ class _Maker:
     def __init__(self, storage: "Callable[[StubTensorFile], np.ndarray] | None") -> None:
         self.storage = storage
         self.made: dict[int, Any] = {}
+        self.elements = 0
+        self.tensors = 0
+
+    def shape(self, value: Any) -> tuple[int, ...]:
+        """Check the shape of an array that is about to be made: sparse and strided ones are larger than their data."""
+        sizes = _shape(value)
+        self.elements += math.prod(sizes)
+        if self.elements > MAX_ELEMENTS:
+            raise ArtifactInvalid(f"arrays of {self.elements} numbers", expected=f"at most {MAX_ELEMENTS} together")
+        return sizes
 
     def make(self, value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
@@ -184,7 +191,7 @@ def _buffer(maker: _Maker, stub: StubBuffer, depth: int) -> np.ndarray:
 
 
 def _filled(maker: _Maker, shape: Any, dtype: np.dtype, order: Any, data: Any, depth: int) -> np.ndarray:
-    sizes = _shape(shape)
+    sizes = maker.shape(shape)
     if dtype.hasobject:
         parts = data if isinstance(data, list) else []
         if len(parts) != math.prod(sizes):
@@ -209,7 +216,7 @@ def _sparse(maker: _Maker, stub: StubSparse, depth: int) -> np.ndarray:
     state = maker.make(stub.state, depth)
     if not isinstance(state, dict):
         raise ArtifactInvalid("a sparse matrix without its data", expected="data, indices and shape")
-    rows, columns = _shape(state["_shape"] if "_shape" in state else state["shape"])
+    rows, columns = maker.shape(state["_shape"] if "_shape" in state else state["shape"])
     data = np.asarray(state["data"])
     outer, inner = (columns, rows) if stub.said == "csc" else (rows, columns)
     counts, indices = np.diff(np.asarray(state["indptr"])), np.asarray(state["indices"])
@@ -233,7 +240,10 @@ def _tensor(maker: _Maker, stub: StubTensor, depth: int) -> np.ndarray:
     source, offset, shape, strides = stub.parts[:4]
     if maker.storage is None or not isinstance(source, StubTensorFile):
         raise ArtifactInvalid("a tensor without its storage", expected="tensors that were pickled whole")
-    numbers, sizes, steps = maker.storage(source), _shape(shape), _shape(strides)
+    maker.tensors += 1
+    if maker.tensors > MAX_TENSORS:
+        raise ArtifactInvalid(f"more than {MAX_TENSORS} tensors", expected="arrays, and a few tensors")
+    numbers, sizes, steps = maker.storage(source), maker.shape(shape), _shape(strides)
     last = offset + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
     if math.prod(sizes) and not 0 <= offset <= last < len(numbers):
         raise ArtifactInvalid(f"a tensor of shape {sizes} beyond its storage", expected="one within it")
@@ -257,9 +267,6 @@ _MAKERS: dict[type, Callable[[_Maker, Any, int], Any]] = {
     StubTensor: _tensor,
     StubText: _text,
     StubSet: lambda maker, stub, depth: maker.make(stub.parts[0] if stub.parts else [], depth),
-    StubDict: lambda maker, stub, depth: {
-        maker._key(key): maker.make(part, depth) for key, part in (stub.parts[0] if stub.parts else [])
-    },
 }
 
 

@@ -240,6 +240,19 @@ def test_memory_is_bounded_by_the_file(tmp_path):
     assert peak < 6 * len(data)
 
 
+def test_arrays_that_are_larger_than_their_data_are_counted_together(monkeypatch):
+    """A few bytes, as a sparse matrix or a tensor that repeats one number, could stand for any amount of memory."""
+    from mead_manip.artifacts import pickle_stubs
+
+    monkeypatch.setattr(pickle_stubs, "MAX_ELEMENTS", 250)
+    for make in (lambda: torch.zeros(1).expand(10, 10), lambda: scipy.sparse.csr_matrix((10, 10))):
+        assert pickles.loads(pickle.dumps(make(), protocol=2)).shape == (10, 10)
+        with pytest.raises(ArtifactInvalid, match="at most 250 together"):
+            pickles.loads(pickle.dumps([make() for _ in range(3)], protocol=2))
+    with pytest.raises(ArtifactInvalid, match="more than 64 tensors"):
+        pickles.loads(pickle.dumps([torch.zeros(1) for _ in range(65)], protocol=2))
+
+
 @pytest.mark.parametrize("cut", [0, 1, 10, 60, 100])
 def test_a_damaged_file_is_one_clear_error(tmp_path, cut):
     (tmp_path / "model.pkl").write_bytes(python2_array()[:cut])
