@@ -6,6 +6,7 @@ over a grid of cells, compared by chi-square. Only from the brows to the nose: t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -48,10 +49,12 @@ def look_at(frame: UInt8[np.ndarray, "height width 3"], landmarks_px: Float[np.n
     return Look(_histogram(grey), encode(head, quality=90))
 
 
-def unlike(a: Look, b: Look) -> float:
-    """Compare two looks: below 1 they are of one person, above of two."""
-    apart = 0.5 * np.sum((a.histogram - b.histogram) ** 2 / (a.histogram + b.histogram + 1e-9))
-    return float(apart) / (_CELLS * _ROWS * _TWO_PEOPLE)
+def unlike(a: Sequence[Look], b: Sequence[Look]) -> Float32[np.ndarray, "a b"]:
+    """Compare looks, each with each: below 1 they are of one person, above of two."""
+    here = np.stack([look.histogram for look in a])[:, None]
+    there = np.stack([look.histogram for look in b])[None]
+    apart = 0.5 * ((here - there) ** 2 / (here + there + 1e-9)).sum(-1)
+    return (apart / (_CELLS * _ROWS * _TWO_PEOPLE)).astype(np.float32)
 
 
 def _side_from_frame(landmarks: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "2 3"]:

@@ -23,6 +23,7 @@ _LOOK_EVERY = 8  # frames between two looks at a face
 _MOST_LOOKS = 12  # kept of a tracklet, evenly over its time
 _LOOKS_COUNT = 1.0  # cost of looks that differ as two people's do, in face sizes
 SAME = 1.0  # as `unlike` is scaled: below, two looks are of one person
+_COMPARED = 6  # looks of a tracklet that are held against another's
 _PAIRS = 3  # of looks that tell how alike two tracklets are
 _SAME_PLACE = 1.25  # the same where a face was lost and found in one place of a shot
 _FEW = 5  # frames: what is seen for a shorter time is no face
@@ -142,7 +143,8 @@ def _assign(
     doubtful = meant & ((meant.sum(0) > 1)[None, :] | (meant.sum(1) > 1)[:, None])
     for t, k in np.argwhere(doubtful):
         if live[t].looks:
-            cost[t, k] += _LOOKS_COUNT * min(unlike(look(int(k)), known) for _, known in live[t].looks)
+            known = [known for _, known in live[t].looks]
+            cost[t, k] += _LOOKS_COUNT * float(unlike([look(int(k))], known).min())
     rows, columns = linear_sum_assignment(np.where(meant, cost, 1e6))
     return {int(k): live[t] for t, k in zip(rows, columns, strict=True) if meant[t, k]}
 
@@ -202,9 +204,15 @@ def _apart(a: Tracklet, b: Tracklet) -> float:
     if not a.looks or not b.looks:
         return np.inf
     # The pairs most alike: faces turn and act, and say most about who they are where they do the same.
-    pairs = sorted(unlike(x, y) for _, x in a.looks for _, y in b.looks)[:_PAIRS]
-    apart = sum(pairs) / len(pairs)
+    pairs = np.sort(unlike(_some_looks(a), _some_looks(b)), axis=None)[:_PAIRS]
+    apart = float(pairs.mean())
     return apart / _SAME_PLACE if _one_place(a, b) else apart
+
+
+def _some_looks(tracklet: Tracklet) -> list[Look]:
+    """Give a few looks, evenly over its time: a film has hundreds of tracklets, all compared with all."""
+    chosen = np.unique(np.linspace(0, len(tracklet.looks) - 1, _COMPARED).round().astype(int))
+    return [tracklet.looks[k][1] for k in chosen]
 
 
 def _one_place(a: Tracklet, b: Tracklet) -> bool:
