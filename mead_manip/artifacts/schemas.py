@@ -429,6 +429,7 @@ class LandmarkConventions(Artifact):
 
     offsets: Float32[np.ndarray, "detector landmark=68 2"]  # on a face at rest: across and up, head space, dm
     response: Float32[np.ndarray, "detector landmark=68 2 face"]  # more, for every unit of what the face does
+    pupil_rise: Float32[np.ndarray, " detector"]  # how far above the head's own its pupils lie, dm
     n_people: Int32[np.ndarray, " detector"]
     detectors: tuple[str, ...]  # names in the registry; "london" for points placed by hand
     coef_names: tuple[str, ...]  # of the head's expression

@@ -5,19 +5,28 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from mead_manip.artifacts.assets import asset_digest
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 from mead_manip.errors import NoFaceError
-from mead_manip.models.beliefs import conventions, default_trust, face_prior, of_person, priors_for, speaking_at_rest
+from mead_manip.models.beliefs import (
+    as_seen,
+    conventions,
+    default_trust,
+    face_prior,
+    of_person,
+    priors_for,
+    speaking_at_rest,
+)
 from mead_manip.models.face_model import load_head
 from mead_manip.models.fitting import Effort, Fit, Person, Priors, find_clip_person, fit_clip
+from mead_manip.models.gaze import eyeballs_of, gaze_of, lids_beside_gaze, pupils_beside_corners, steady_gaze
 from mead_manip.models.observation import Observation, Picture, observe
-from mead_manip.models.point_head import PointHead, mean_landmarks, point_head
+from mead_manip.models.point_head import N_FACE, N_RIGID, PointHead, mean_landmarks, point_head
 from mead_manip.models.threads import threads
 
-VERSION = 3  # raised by hand when the same landmarks give other coefficients
+VERSION = 4  # raised by hand when the same landmarks give other coefficients
 HEAD = "head.h5"
 _PEOPLE: dict[Hashable, Person] = {}
 ASSETS = (HEAD, "face_prior.h5", "landmark_conventions.h5")
@@ -50,12 +59,15 @@ class FittingReconstructor:
         with threads(1):
             if at_rest:
                 priors = of_person(priors, self._person(at_rest))
-            fit = fit_clip(self._head, seen, priors, default_trust(), Effort())
-        return self._reconstruction(track, seen, fit, picture)
+            fit = fit_clip(self._seen_by(track), seen, priors, default_trust(), Effort())
+            return self._reconstruction(track, seen, fit, picture)
 
     def _priors(self, track: FaceTrack) -> Priors:
         fps = track.fps_num / track.fps_den
-        return priors_for(face_prior(), fps, self.smoothing, conventions().get(track.landmark_backend))
+        return priors_for(face_prior(), fps, self.smoothing)
+
+    def _seen_by(self, track: FaceTrack) -> PointHead:
+        return as_seen(self._head, track.landmark_backend)
 
     def _person(self, at_rest: Sequence[FaceTrack]) -> Person:
         """Find who speaks in some neutral clips; found once per person and process."""
@@ -64,7 +76,9 @@ class FittingReconstructor:
             found = []
             for track in at_rest:
                 seen, _ = observe(track.landmarks_px, track.visible, self._rest)
-                found.append(find_clip_person(self._head, seen, speaking_at_rest(self._priors(track)), default_trust()))
+                found.append(
+                    find_clip_person(self._seen_by(track), seen, speaking_at_rest(self._priors(track)), default_trust())
+                )
             _PEOPLE[known] = Person(
                 identity=torch.stack([person.identity for person in found]).mean(dim=0),
                 mean=torch.stack([person.mean for person in found]).mean(dim=0),
@@ -75,12 +89,14 @@ class FittingReconstructor:
     def _reconstruction(self, track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Reconstruction:
         k = self._head.n_expression
         frames = fit.frames.numpy()
+        closure = frames[:, k + 3 : k + 5]
+        gaze = _gaze(track, fit, picture, closure)
         return Reconstruction(
             identity=fit.person.identity.numpy().astype(np.float32),
             expression=frames[:, :k].astype(np.float32),
             jaw_pose=frames[:, k : k + 3].astype(np.float32),
-            eyelids=frames[:, k + 3 : k + 5].astype(np.float32),
-            gaze=np.zeros((len(frames), 2), np.float32),  # 68 landmarks hold no pupils
+            eyelids=lids_beside_gaze(closure, gaze),
+            gaze=gaze,
             detail=np.zeros((len(frames), 0), np.float32),
             head_pose=frames[:, k + 5 : k + 8].astype(np.float32),
             camera=picture.to_camera(frames[:, k + 8 :]).astype(np.float32),
@@ -107,6 +123,22 @@ class FittingReconstructor:
     @cached_property
     def _rest(self) -> torch.Tensor:
         return mean_landmarks(self._head)
+
+
+def _gaze(
+    track: FaceTrack, fit: Fit, picture: Picture, closure: Float[np.ndarray, "frame 2"]
+) -> Float32[np.ndarray, "frame 2"]:
+    """Find how the eyes are turned, from pupils seen beside the corners of the fitted eyes."""
+    eyes = eyeballs_of(load_head(), fit.person.identity)
+    k = fit.frames.shape[1] - N_RIGID + N_FACE
+    camera = picture.to_camera(fit.frames[:, k + 3 :].numpy())
+    pupils = pupils_beside_corners(track.pupils_px, track.landmarks_px, picture.to_pixels(fit.predicted), camera)
+    known = conventions().get(track.landmark_backend)
+    pupils[..., 1] -= known.pupil_rise if known else 0.0
+    seen = track.visible & np.isfinite(pupils).all(axis=(1, 2))
+    known_pupils = torch.from_numpy(np.where(seen[:, None, None], pupils, 0.0))
+    gaze = gaze_of(eyes, known_pupils, fit.frames[:, k : k + 3])
+    return steady_gaze(gaze.numpy(), closure, seen, track.fps_num / track.fps_den)
 
 
 def _residual(track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Float32[np.ndarray, " frame"]:

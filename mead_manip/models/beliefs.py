@@ -5,6 +5,7 @@ Faces: what acted takes do (FacePrior), widened so that a face may also do what 
 
 import functools
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -14,8 +15,17 @@ from mead_manip.artifacts.assets import load_asset
 from mead_manip.artifacts.schemas import FacePrior, LandmarkConventions
 from mead_manip.models.face_model import N_CONTOUR
 from mead_manip.models.fitting import Person, Priors, Trust
+from mead_manip.models.point_head import PointHead, seen_by
 
 REFERENCE_FPS = 30.0  # speeds and bends are per frame at this rate
+
+
+class Convention(NamedTuple):
+    """Where a detector puts its landmarks, off the head's own: across and up, dm."""
+
+    offsets: Float[Tensor, "68 2"]  # on a face at rest
+    response: Float[Tensor, "68 2 face"]  # more, for every unit of what the face does
+    pupil_rise: float
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,8 @@ KNOWN_IDENTITY = 0.01  # doubt about a person who is known, per component
 KNOWN_OFFSET = 0.001  # and about a detector's error on them, dm
 WALL = 0.02  # how far a coefficient leans out of its range
 
+PITCH = 0.1  # radians: cameras look level, and so do people on average
+
 # Head and camera: deviations of the first and second differences; lengths in inter-ocular distances.
 TURN = (0.05, 0.01)  # radians
 LOG_SCALE = (0.03, 0.004)
@@ -57,11 +69,18 @@ SHIFT = (0.3, 0.03)
 
 
 @functools.lru_cache(maxsize=1)
-def conventions() -> dict[str, Float[Tensor, "68 2"]]:
-    """Load where each detector puts its landmarks, off the head's own (dm). One that is not there follows the head."""
+def conventions() -> dict[str, Convention]:
+    """Load where each detector puts its landmarks, off the head's own. One that is not there follows the head."""
     table = load_asset(LandmarkConventions, "landmark_conventions.h5")
-    offsets = torch.from_numpy(table.offsets).double()
-    return dict(zip(table.detectors, offsets, strict=True))
+    offsets, response = (torch.from_numpy(part).double() for part in (table.offsets, table.response))
+    rows = zip(table.detectors, offsets, response, table.pupil_rise, strict=True)
+    return {name: Convention(moved, more, float(rise)) for name, moved, more, rise in rows}
+
+
+def as_seen(head: PointHead, detector: str) -> PointHead:
+    """Give the head with the landmarks of this detector."""
+    known = conventions().get(detector)
+    return head if known is None else seen_by(head, known.offsets, known.response)
 
 
 @functools.lru_cache(maxsize=1)
@@ -74,7 +93,6 @@ def priors_for(
     prior: FacePrior,
     fps: float,
     smoothing: float = 1.0,
-    convention: Float[Tensor, "68 2"] | None = None,
 ) -> Priors:
     """Turn the beliefs into precisions for a clip at this rate; `smoothing` slows everything down."""
     n_identity = len(prior.identity_moment)
@@ -90,13 +108,14 @@ def priors_for(
         about=torch.zeros(n_identity, dtype=torch.float64),
         identity=_precision(torch.from_numpy(prior.identity_moment), torch.full((n_identity,), IDENTITY)),
         offset=_detector_precision(),
-        convention=torch.zeros(68, 2, dtype=torch.float64) if convention is None else convention,
+        offsets=torch.zeros(68, 2, dtype=torch.float64),
         mean=_precision(torch.from_numpy(prior.mean_moment), _field(free, "mean")) + symmetry,
         spread=_precision(torch.from_numpy(prior.spread), _field(free, "spread")) + symmetry,
         sparsity=_field(free, "sparsity"),
         lower=_field(free, "lower"),
         upper=_field(free, "upper"),
         wall=WALL**-2,
+        pitch=PITCH**-2,
         first=(per_frame / speed) ** 2,
         second=(per_frame**2 / bend) ** 2,
     )
@@ -115,7 +134,7 @@ def of_person(priors: Priors, person: Person) -> Priors:
         priors,
         about=person.identity,
         identity=KNOWN_IDENTITY**-2 * torch.eye(n_identity, dtype=torch.float64),
-        convention=person.offsets,
+        offsets=person.offsets,
         offset=KNOWN_OFFSET**-2 * torch.eye(68, dtype=torch.float64),
     )
 

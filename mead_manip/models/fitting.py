@@ -30,14 +30,15 @@ class Priors:
 
     about: Float[Tensor, " identity"]  # who it probably is: the mean head, unless the person is known
     identity: Float[Tensor, "identity identity"]  # precision of a person about that
-    offset: Float[Tensor, "68 68"]  # precision of the detector's constant error about `convention`, across and up alike
-    convention: Float[Tensor, "68 2"]  # where this detector puts its landmarks, off the head's own, dm
+    offset: Float[Tensor, "68 68"]  # precision of the detector's constant error about `offsets`, across and up alike
+    offsets: Float[Tensor, "68 2"]  # how it probably errs on this person, beyond its convention: dm
     mean: Float[Tensor, "face face"]  # precision of the clip's mean about rest
     spread: Float[Tensor, "face face"]  # precision of frames about the clip's mean
     sparsity: Float[Tensor, " face"]  # pull of the clip's mean towards rest that does not grow with the coefficient
     lower: Float[Tensor, " face"]
     upper: Float[Tensor, " face"]
     wall: float  # precision with which `lower` and `upper` push back
+    pitch: float  # precision of the clip's mean pitch about a level head
     first: Float[Tensor, " parameter"]  # precisions of differences between frames
     second: Float[Tensor, " parameter"]
 
@@ -64,7 +65,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Fit:
-    """The result: a person, the frames' parameters and the landmarks that they predict (no detector error added)."""
+    """The result: a person, the frames' parameters and the landmarks that they predict.
+
+    These lie where the detector would put them on this face, but for what it gets wrong on this person alone.
+    """
 
     person: Person
     frames: Float[Tensor, "frame parameter"]
@@ -117,7 +121,7 @@ def find_clip_person(
 def find_person(head: PointHead, seen: Observation, priors: Priors, trust: Trust, effort: Effort) -> Person:
     """Solve for what the frames share, every frame free to move on its own."""
     n_identity, n_face = len(priors.identity), len(priors.sparsity)
-    person = Person(priors.about, torch.zeros_like(priors.sparsity), priors.convention)
+    person = Person(priors.about, torch.zeros_like(priors.sparsity), priors.offsets)
     frames = _first_guess(head, person, seen)
     # Shared unknowns: identity, detector offsets (both seen through landmarks), then the mean, which only frames pull.
     offset_precision = torch.kron(priors.offset, torch.eye(2, dtype=frames.dtype))
@@ -125,12 +129,12 @@ def find_person(head: PointHead, seen: Observation, priors: Priors, trust: Trust
     mean_precision = priors.mean + len(frames) * priors.spread
     for step in range(effort.who_steps):
         rows = _rows(head, person, frames, seen, trust, _patience(step, trust.robust), shared=True)
-        block, gradient = _normal(rows, frames, person.mean, priors)
+        block, gradient = _normal(rows, frames, person.mean, priors, len(frames))
         by_shared = rows.by_shared.flatten(0, 1)
         pull = priors.spread.expand(len(frames), -1, -1)
         coupling = torch.cat([rows.by_frame.mT @ rows.by_shared, -functional.pad(pull, (0, 0, 0, N_RIGID - 5))], dim=-1)
         shared = torch.block_diag(by_shared.T @ by_shared + seen_precision, mean_precision)
-        now = torch.cat([person.identity - priors.about, (person.offsets - priors.convention).flatten()])
+        now = torch.cat([person.identity - priors.about, (person.offsets - priors.offsets).flatten()])
         downhill = -by_shared.T @ rows.residual.flatten() - seen_precision @ now
         towards = priors.spread @ (frames[:, :n_face] - person.mean).sum(dim=0) - priors.mean @ person.mean
         move, common = solve_arrow(block, coupling, shared, gradient, torch.cat([downhill, towards - priors.sparsity]))
@@ -153,7 +157,7 @@ def follow(
             rows = _rows(
                 head, person, frames[index], seen.at(index), trust, _patience(step, trust.robust), shared=False
             )
-            parts.append(_normal(rows, frames[index], person.mean, priors))
+            parts.append(_normal(rows, frames[index], person.mean, priors, len(frames)))
         blocks, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
         gradient = gradient - smoothness.energy_gradient(frames)
         frames = frames + solve_chain(blocks, gradient, smoothness)
@@ -239,8 +243,8 @@ def _whitening(points: Tensor, trust: Trust) -> Float[Tensor, "frame row 2 2"]:
     return torch.cat([contour_rows, others.expand(len(points), -1, -1, -1)], dim=1)
 
 
-def _normal(rows: _Rows, frames: Tensor, mean: Tensor, priors: Priors) -> tuple[Tensor, Tensor]:
-    """Per-frame curvature and downhill gradient of landmarks and priors (smoothness not included)."""
+def _normal(rows: _Rows, frames: Tensor, mean: Tensor, priors: Priors, n_frames: int) -> tuple[Tensor, Tensor]:
+    """Per-frame curvature and downhill gradient of landmarks and priors in a clip of `n_frames`; no smoothness yet."""
     n_face = len(mean)
     block = rows.by_frame.mT @ rows.by_frame
     downhill = -(rows.by_frame.mT @ rows.residual[..., None])[..., 0]
@@ -248,6 +252,9 @@ def _normal(rows: _Rows, frames: Tensor, mean: Tensor, priors: Priors) -> tuple[
     beyond = face - face.clamp(priors.lower, priors.upper)
     block[:, :n_face, :n_face] += priors.spread + torch.diag_embed(priors.wall * (beyond != 0).to(face.dtype))
     downhill[:, :n_face] -= (face - mean) @ priors.spread + priors.wall * beyond
-    # Pose and camera are free; a whisper keeps frames without landmarks solvable.
+    # Pose and camera are free but for the pitch, which every frame takes its share of; a whisper keeps frames without
+    # landmarks solvable.
     block[:, range(n_face, block.shape[1]), range(n_face, block.shape[1])] += 1e-6
+    block[:, n_face, n_face] += priors.pitch / n_frames
+    downhill[:, n_face] -= priors.pitch / n_frames * frames[:, n_face]
     return block, downhill

@@ -4,14 +4,16 @@ A frame is one row of parameters, laid out as `[expression K | jaw 3 | eyelids 2
 The image plane has y up; its unit is the caller's, so that fitting works at any resolution.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from mead_manip.models.face_model import N_CONTOUR, HeadModel, rotation
 
+N_FACE = 5  # jaw 3, eyelids 2
 N_RIGID = 11  # jaw 3, eyelids 2, head pose 3, log scale 1, translation 2
 
 # Point pairs whose distance is seen far better than either end: lids (right, left eye), inner and outer lips.
@@ -33,11 +35,18 @@ class PointHead:
     jaw_joint: Float[Tensor, " 3"]
     fixed: Int[Tensor, " fixed=51"]  # which points are landmarks 17-67
     contour: Int[Tensor, "contour=17 candidate"]  # which points may be landmarks 0-16, jaw rim first
+    convention: Float[Tensor, "landmark 2"]  # where a detector puts its landmarks on a face at rest: across and up, dm
+    response: Float[Tensor, "landmark 2 face"]  # and how that changes with the face
 
     @property
     def n_expression(self) -> int:
         """How many expression coefficients there are."""
         return self.expression.shape[-1]
+
+    @property
+    def n_face(self) -> int:
+        """How many parameters of a frame move the face: expression, jaw and eyelids."""
+        return self.n_expression + N_FACE
 
     @property
     def n_frame(self) -> int:
@@ -91,7 +100,16 @@ def point_head(model: HeadModel) -> PointHead:
         jaw_joint=small.joints[0],
         fixed=small.landmark_ids[N_CONTOUR:],
         contour=small.contour_candidates,
+        convention=torch.zeros(68, 2, dtype=torch.float64),
+        response=torch.zeros(68, 2, small.n_expression + N_FACE, dtype=torch.float64),
     )
+
+
+def seen_by(
+    head: PointHead, convention: Float[Tensor, "landmark 2"], response: Float[Tensor, "landmark 2 face"] | None = None
+) -> PointHead:
+    """Give the head as a detector sees it: with landmarks that lie elsewhere, and move less or otherwise."""
+    return replace(head, convention=convention, response=head.response if response is None else response)
 
 
 def left_jacobian(axis_angle: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -134,7 +152,7 @@ def linearise(
     frames: Float[Tensor, "frame parameter"],
     chosen: Int[Tensor, "frame 68"],
 ) -> Linearised:
-    """Project the chosen points of one person and differentiate exactly."""
+    """Project the chosen points of one person, as the detector sees them, and differentiate exactly."""
     k = head.n_expression
     weights, closure = frames[:, :k], frames[:, k + 3 : k + 5]
     jaw_pose, head_pose = frames[:, k : k + 3], frames[:, k + 5 : k + 8]
@@ -160,6 +178,10 @@ def linearise(
     swung = torch.einsum("fij,fpj->fpi", rotation(jaw_pose), arm)
     posed = arm + jaw_weight * (swung - arm) + head.jaw_joint
 
+    # What the detector makes of it, across and up the head.
+    misplaced = head.convention + (head.response @ frames[:, None, : k + 5, None])[..., 0]
+    posed = posed + functional.pad(misplaced, (0, 1))
+
     turn = rotation(head_pose)
     turned = torch.einsum("fij,fpj->fpi", turn, posed)
     points = scale * turned[..., :2] + shift
@@ -173,7 +195,9 @@ def linearise(
     by_turn = scale[..., None] * _columns_cross(left_jacobian(head_pose), turned)[..., :2, :]
     by_scale = (scale * turned[..., :2])[..., None]
     by_shift = torch.eye(2, dtype=frames.dtype).expand(*points.shape, 2)
-    by_frame = torch.cat([by_weights[..., :k], by_jaw, by_weights[..., k:], by_turn, by_scale, by_shift], dim=-1)
+    by_face = torch.cat([by_weights[..., :k], by_jaw, by_weights[..., k:]], dim=-1)
+    by_face = by_face + view[..., :2] @ head.response
+    by_frame = torch.cat([by_face, by_turn, by_scale, by_shift], dim=-1)
     return Linearised(points, by_frame, by_point)
 
 

@@ -42,5 +42,7 @@ def toy_arrays(n_identity: int, n_expression: int, n_candidates: int) -> dict[st
         "jaw_weight": 0.8 * (points[:, 1] < -0.2).to(points.dtype),
         "jaw_joint": torch.tensor([0, -0.1, 0], dtype=torch.float64),
         "fixed": torch.arange(51),
+        "convention": 0.02 * torch.randn(68, 2, generator=generator, dtype=torch.float64),
+        "response": 0.02 * torch.randn(68, 2, n_expression + 5, generator=generator, dtype=torch.float64),
         "contour": torch.arange(51, 51 + 17 * n_candidates).reshape(17, n_candidates),
     }

@@ -69,8 +69,9 @@ def test_contour_moves_to_the_cheek_on_the_far_side_only(head):
 
 
 def test_first_pose_is_exact_for_the_template(head):
-    from mead_manip.models.point_head import initial_pose, linearise, select
+    from mead_manip.models.point_head import initial_pose, linearise, seen_by, select
 
+    head = seen_by(head, torch.zeros(68, 2, dtype=torch.float64))
     frames = torch.zeros(3, head.n_frame, dtype=torch.float64)
     frames[:, -6:-3] = torch.tensor([[0.1, 0.4, 0.05], [-0.2, -0.3, 0.2], [0, 0, 0]], dtype=torch.float64)
     frames[:, -3:] = torch.tensor([0.7, 3.0, -2.0], dtype=torch.float64)
