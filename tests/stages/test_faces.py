@@ -141,6 +141,32 @@ def test_one_who_comes_back_after_a_gap_is_one_track(workspace, heads, tmp_path)
     assert load(workspace, "preprocess", base).visible.sum() == 24
 
 
+def test_two_who_cross_are_not_swapped(workspace, heads, tmp_path):
+    """The first passes behind the second, as real detections see it: sliding on, doubled, or gone."""
+    (first, first_truth), (second, second_truth) = heads
+    frames, middles = [], []
+    for k in range(34):
+        frame, here = np.full((192, 520, 3), 128, np.uint8), (10 + 10 * k, 360 - 10 * k)
+        frame[16:176, here[0] : here[0] + 160] = first[k % 24]
+        frame[32:160, here[1] : here[1] + 128] = second[k % 24]
+        frames.append(frame)
+        middles.append(
+            [
+                first_truth[k % 24].mean(0) + np.array([here[0], 16]),
+                second_truth[k % 24].mean(0) + np.array([here[1], 32]),
+            ]
+        )
+    write_clip(tmp_path / "cross.mp4", frames)
+    (base,) = faces(workspace, tmp_path / "cross.mp4").done
+    sightings = load(workspace, "faces", base)
+    whose = {0: set(), 1: set()}
+    for frame, face, landmarks in zip(sightings.frame, sightings.face, sightings.landmarks_px, strict=True):
+        apart = [np.linalg.norm(landmarks.mean(0) - middle) for middle in middles[frame]]
+        if abs(apart[0] - apart[1]) > 25:  # else they cover each other
+            whose[int(np.argmin(apart))].add(int(face))
+    assert sorted(map(list, whose.values())) == [[1], [2]]
+
+
 def test_no_face_is_exit_code_3(workspace, tmp_path):
     from mead_manip.errors import InputMissing, UsageError
 
