@@ -141,6 +141,9 @@ class ClipScoreConfig:
     )
     class_normalise: bool = setting(False, "Also give lambda divided by the mean of its class.")
     min_lambda: float = setting(0.0, "No clip counts less than this.", minimum=0, maximum=1)
+    compare: str | None = execution(
+        None, "Compare with MODEL, MODEL/PRETRAINED, or other prompts (template or .toml): rank correlation, flips."
+    )
     report: bool = execution(False, "Write a page that shows the scores: <workspace>/clip-score/report.html.")
     report_to: str | None = execution(None, "Write the page there.")
     thumbnails: bool = execution(True, "Show faces on the page.")

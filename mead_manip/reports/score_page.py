@@ -43,6 +43,26 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How alike two scorers judge some clips."""
+
+    clips: int
+    rank_correlation: float | None  # Spearman's, of y; None of too few clips
+    flips: int  # clips that have lambda = 1 for one of the two only
+    mean_change: float  # of y
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The scores against a rival's, over all clips and within every label."""
+
+    rival: str
+    all: Agreement
+    by_label: Mapping[str, Agreement]
+    flipped: tuple[tuple[str, float, float], ...]  # clip, y here, y of the rival; the largest changes first
+
+
+@dataclass(frozen=True)
 class Page:
     """Everything the page shows, as text and numbers."""
 
@@ -58,6 +78,7 @@ class Page:
     classes: Sequence[str]
     galleries: Mapping[str, tuple[Sequence[Card], Sequence[Card]]] = field(default_factory=dict)  # least, most trusted
     watermark: str = ""
+    drift: Drift | None = None
 
 
 def score_page(page: Page) -> str:

@@ -13,7 +13,7 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.emotions import EMOTIONS
 from mead_manip.errors import ArtifactInvalid, ArtifactMissing, MediaError
 from mead_manip.media import images
-from mead_manip.reports.score_page import Card, Page, Weight, score_page
+from mead_manip.reports.score_page import Card, Drift, Page, Weight, score_page
 from mead_manip.stages import clip_summary
 from mead_manip.stages.clip_summary import Row
 from mead_manip.synthetic.mead import truth_path
@@ -24,7 +24,15 @@ SIDE = 88  # pixels
 WATERMARK = "contains MEAD: do not share"
 
 
-def write(workspace: Workspace, rows: Sequence[Row], warnings: Sequence[str], path: Path, *, thumbnails: bool) -> None:
+def write(
+    workspace: Workspace,
+    rows: Sequence[Row],
+    warnings: Sequence[str],
+    path: Path,
+    *,
+    thumbnails: bool,
+    drift: Drift | None = None,
+) -> None:
     """Write the page."""
     first = store.load(ClipScores, workspace.path("clip-score", rows[0].clip))
     labels = [label for label in EMOTIONS if any(row.label == label for row in rows)]
@@ -49,6 +57,7 @@ def write(workspace: Workspace, rows: Sequence[Row], warnings: Sequence[str], pa
         labels=labels,
         classes=first.classes,
         galleries=galleries,
+        drift=drift,
         watermark=WATERMARK if thumbnails and _is_real(workspace, shown) else "",
     )
     with files.atomic(path) as temporary:

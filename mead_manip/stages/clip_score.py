@@ -8,6 +8,7 @@ The classes are NED's seven emotions, on which `train` trains; `--classes 8` add
 """
 
 import contextlib
+import dataclasses
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from mead_manip.config import ClipScoreConfig, Common
 from mead_manip.emotions import EMOTIONS
 from mead_manip.errors import InputMissing, MeadManipError, UsageError
 from mead_manip.stages import clip_report, clip_summary, plan
+from mead_manip.stages.clip_drift import drift, rival_config
 from mead_manip.stages.clip_embedding import Embedded, embed_clips
 from mead_manip.stages.clip_features import FOLDER as FEATURES
 from mead_manip.stages.clip_features import PACK, STAGE
@@ -61,8 +63,10 @@ def run(
         workspace.prepare(STAGE)
         ledger.keep()
         _work(summary, scoring, force, progress)
+        rival = _rival(summary, scoring, scored, progress) if config.compare else None
         # Of several parts the last to end leaves the table of all.
-        _conclude(workspace, summary, summary.clips if part.whole else workspace.clips(STAGE), config, progress)
+        clips = summary.clips if part.whole else workspace.clips(STAGE)
+        _conclude(workspace, summary, clips, config, progress, rival)
         if not part.whole:
             part.keep(workspace, STAGE, summary.as_json())
     return summary
@@ -157,6 +161,17 @@ def _embed(summary: Summary, scoring: Scoring, force: bool, progress: Progress) 
         scoring.keep_only(set(keys) - set(summary.failures))
 
 
+def _rival(summary: Summary, scoring: Scoring, scored: Mapping[str, TrackFacts], progress: Progress) -> Scoring | None:
+    """Get the rival of --compare ready: its features are kept, its scores are not published."""
+    kept = {clip_id: track for clip_id, track in scored.items() if clip_id not in summary.failures}
+    if not kept:
+        return None
+    rival = Scoring(scoring.workspace, rival_config(scoring.config), scoring.settings, kept, scoring.device)
+    _embed(summary, rival, False, progress)
+    rival.settle()
+    return rival
+
+
 def _fail(summary: Summary, clip_id: str, error: Exception, progress: Progress) -> None:
     text = str(error) if isinstance(error, MeadManipError) else f"{type(error).__name__}: {error}"
     summary.failures[clip_id] = text
@@ -178,7 +193,12 @@ def _say_reasons(stale: Mapping[str, str], progress: Progress) -> None:
 
 
 def _conclude(
-    workspace: Workspace, summary: Summary, clips: list[str], config: ClipScoreConfig, progress: Progress
+    workspace: Workspace,
+    summary: Summary,
+    clips: list[str],
+    config: ClipScoreConfig,
+    progress: Progress,
+    rival: Scoring | None,
 ) -> None:
     """Write the table of the clips that are there now, and the page; say what the weights look like."""
     publisher = Publisher(workspace, STAGE)
@@ -195,8 +215,12 @@ def _conclude(
         progress.say(f"{STAGE}: warning: {warning}")
     summary.detail = "; ".join(part for part in (clip_summary.one_line(rows), summary.detail) if part)
     summary.facts |= clip_summary.facts(rows) | {"warnings": found, "table": str(table)}
+    found_drift = drift(rows, rival, str(config.compare)) if rival else None
+    if found_drift:
+        summary.facts["drift"] = dataclasses.asdict(found_drift)
+        summary.detail += f"; against {found_drift.rival}: {found_drift.all.flips} of {found_drift.all.clips} flip"
     if config.report or config.report_to:
         page = Path(config.report_to) if config.report_to else workspace.folder(STAGE) / "report.html"
-        clip_report.write(workspace, rows, found, page, thumbnails=config.thumbnails)
+        clip_report.write(workspace, rows, found, page, thumbnails=config.thumbnails, drift=found_drift)
         summary.facts["report"] = str(page)
         summary.detail += f"; report: {page}"

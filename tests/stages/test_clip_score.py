@@ -433,6 +433,19 @@ def test_the_page_shows_every_class_and_faces(actors, weights, tmp_path):
     assert "data:image/jpeg" not in bare and "contains MEAD" not in bare and "M003_happy_1" in bare
 
 
+def test_other_prompts_are_compared_and_change_no_score(actors, weights, tmp_path):
+    score(actors, weights)
+    page = tmp_path / "page.html"
+    summary = score(actors, weights, compare="a {emotion} face", report_to=str(page))
+    drift = summary.facts["drift"]
+    assert (len(summary.fresh), drift["all"]["clips"], set(drift["by_label"])) == (12, 12, {"happy", "sad", "fear"})
+    assert -1.0 <= drift["all"]["rank_correlation"] <= 1.0 and drift["all"]["mean_change"] > 0
+    assert "Against a {emotion} face" in page.read_text(encoding="utf-8")
+    itself = score(actors, weights, compare=f"builtin/{weights}").facts["drift"]
+    assert itself["all"] == {"clips": 12, "rank_correlation": pytest.approx(1.0), "flips": 0, "mean_change": 0.0}
+    assert itself["flipped"] == ()
+
+
 def test_json_holds_every_number(actors, weights):
     facts = json.loads(json.dumps(score(actors, weights).as_json()))["facts"]
     assert set(facts["by_class"]) == {"happy", "sad", "fear"} and len(facts["scores"]) == 12
