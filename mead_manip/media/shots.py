@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,7 +24,8 @@ _STANDS_OUT = 2.5  # times the median of its neighbours
 _AROUND = 3  # frames on either side that are compared
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True)
+class Frame:
     """A frame, and whether it begins a shot; the first of a video does not."""
 
     index: int

@@ -208,7 +208,7 @@ class Trainer:
     def _good(self, actors: Sequence[str]) -> list[tuple[str, str, Float32[np.ndarray, "_ coef"]]]:
         """List (actor, emotion, coefficients) of clips that NED would train on and that are no known outliers."""
         corpus = _of_actors(self.known.corpus, actors)
-        rows = as_it_is(corpus.clips).content if corpus.clips else []
+        rows = as_it_is(corpus.clips).content.tolist() if corpus.clips else []
         bad = self.known.outliers or {}
         chosen = [(corpus.clips[row], corpus.coefs[row]) for row in rows]
         return [(clip.actor, clip.emotion, coefs) for clip, coefs in chosen if not bad.get(clip.clip_id)]
