@@ -27,6 +27,7 @@ class Publisher:
         folder = workspace.folder(stage)
         self._ledger = Ledger(folder, folder / "known-scores.json", 4)
         self._recipes: dict[str, Provenance] = {}  # digest -> what a file was made from, but for its inputs
+        self._changes: dict[tuple[str, str], list[str]] = {}  # from one recipe to another
 
     def stale(self, wanted: Mapping[str, Provenance], force: bool = False) -> dict[str, str]:
         """Give the clips (id -> what they should be made from) that are not fresh, and why."""
@@ -88,19 +89,21 @@ class Publisher:
         key, recipe, inputs, _ = words
         if key == wanted.key:
             return ""
-        made = replace(self._recipe(recipe, path), inputs=_inputs(inputs))
-        return "stale " + "; ".join(differences(made, wanted))
+        changes = self._recipe_changes(recipe, path, wanted) + _input_changes(inputs, _input_text(wanted))
+        return "stale " + "; ".join(changes)
 
-    def _recipe(self, recipe: str, path: Path) -> Provenance:
-        """Give what files of one recipe were made from, read from the first of them."""
-        if recipe not in self._recipes:
-            self._recipes[recipe] = store.read_provenance(path, ClipScores)
-        return self._recipes[recipe]
+    def _recipe_changes(self, recipe: str, path: Path, wanted: Provenance) -> list[str]:
+        """Say what differs but for the inputs; of files of one recipe only the first is read."""
+        pair = recipe, _recipe_digest(wanted)
+        if pair not in self._changes:
+            if recipe not in self._recipes:
+                self._recipes[recipe] = replace(store.read_provenance(path, ClipScores), inputs={})
+            self._changes[pair] = differences(self._recipes[recipe], replace(wanted, inputs={}))
+        return self._changes[pair]
 
     def _note(self, path: Path, provenance: Provenance, row: Row) -> None:
-        inputs = "\n".join(f"{name} {key}" for name, key in provenance.inputs.items())
-        recipe = hashlib.sha256(replace(provenance, inputs={}).to_json().encode()).hexdigest()[:16]
-        self._ledger.note(path, (provenance.key, recipe, inputs, row.to_text()))
+        words = (provenance.key, _recipe_digest(provenance), _input_text(provenance), row.to_text())
+        self._ledger.note(path, words)
 
 
 def in_chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -121,6 +124,13 @@ def few(clips: Sequence[str], n: int = 3) -> str:
     return ", ".join(clips[:n]) + more
 
 
-def _inputs(text: str) -> dict[str, str]:
-    pairs = [line.partition(" ") for line in text.splitlines()]
-    return {name: key for name, _, key in pairs}
+def _recipe_digest(provenance: Provenance) -> str:
+    return hashlib.sha256(replace(provenance, inputs={}).to_json().encode()).hexdigest()[:16]
+
+
+def _input_text(provenance: Provenance) -> str:
+    return " ".join(f"inputs.{name}: {key}" for name, key in provenance.inputs.items())
+
+
+def _input_changes(before: str, after: str) -> list[str]:
+    return [] if before == after else [f"{before} -> {after.rpartition(' ')[2]}"]

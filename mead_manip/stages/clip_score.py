@@ -134,7 +134,9 @@ def _work(summary: Summary, scoring: Scoring, force: bool, progress: Progress) -
             _embed(summary, scoring, force, progress)
         if scoring.tracks:
             scoring.settle()
-            stale = publisher.stale(scoring.provenances(), force)
+            if scoring.settings.of_all_clips:
+                stale = publisher.stale(scoring.provenances(), force)
+            stale = {clip_id: reason for clip_id, reason in stale.items() if clip_id in scoring.tracks}
             _say_reasons(stale, progress)
             published = publisher.publish(scoring.scores(stale), scoring.provenances())
             summary.done += progress.clips(published, len(stale), STAGE)
