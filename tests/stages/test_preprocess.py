@@ -54,11 +54,21 @@ def test_a_video_becomes_a_track(preprocess, tmp_path, head):
     summary = preprocess(write_clip(tmp_path / "a clip.mp4", frames))
     (clip_id,) = summary.done
     assert clip_id.startswith("video_a_clip-") and summary.exit_code == 0
+    assert summary.line().endswith(
+        f"(jitter {summary.facts['jitter_raw']:.4f} -> {summary.facts['jitter']:.4f})".replace("0.", ".")
+    )
     result = track(preprocess, clip_id)
     assert result.visible.all() and result.fps_num / result.fps_den == 30
     assert (result.width, result.height) == frames[0].shape[1::-1]
     size = np.linalg.norm(truth[:, 45] - truth[:, 36], axis=-1).mean()
     assert np.linalg.norm(result.landmarks_px - truth, axis=-1).mean() / size < 0.1
+    assert (result.face, result.most_faces, result.take, len(result.cuts), result.mesh_px.shape) == (
+        1,
+        1,
+        0,
+        0,
+        (12, 0, 2),
+    )
     # A point of the frame is found where frame_from_crop says it is in the crop.
     for index in (0, 11):
         picture, transform = crop(result, index), result.frame_from_crop[index].astype(float)
@@ -115,8 +125,10 @@ def test_a_tree_is_labelled_filtered_and_survives_bad_clips(preprocess, tmp_path
     assert preprocess.workspace.clips("preprocess") == summary.done
     result = track(preprocess, "W009_top_happy_level_2_001")
     assert (result.actor, result.view, result.emotion, result.level, result.take) == ("W009", "top", "happy", 2, 1)
-    again = preprocess(tree, actors=("M003",), emotions=("anger",))
+    again = preprocess(tree, actors=("M003",), emotions=("anger",), face="2")
     assert again.fresh == ["M003_front_angry_level_3_001"] and again.exit_code == 0
+    assert any("--face is for other videos" in text for text in preprocess.said)
+    assert not preprocess.workspace.clips("faces")  # of MEAD's clips nobody asks twice who is in them
 
 
 def test_workers_give_the_same_tracks(preprocess, tmp_path, head):
