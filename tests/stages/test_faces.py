@@ -167,6 +167,22 @@ def test_two_who_cross_are_not_swapped(workspace, heads, tmp_path):
     assert sorted(map(list, whose.values())) == [[1], [2]]
 
 
+def test_real_shots_of_one_man_are_linked_across_another(shared, workspace, tmp_path):
+    import cv2
+
+    from mead_manip.media.video import read_frames
+
+    def shot(name, start):
+        frames = read_frames(shared / "media" / "video" / f"{name}.mp4", start=start, end=start + 24)
+        return [cv2.resize(frame, (240, 240), interpolation=cv2.INTER_AREA) for _, _, frame in frames]
+
+    clip = write_clip(tmp_path / "cut.mp4", shot("talk_d5", 0) + shot("talk_d8", 0) + shot("talk_d5", 110))
+    (base,) = faces(workspace, clip).done
+    sightings = load(workspace, "faces", base)
+    assert sightings.cuts.tolist() == [24, 48]
+    assert sightings.face.tolist() == [1] * 24 + [2] * 24 + [1] * 24
+
+
 def test_no_face_is_exit_code_3(workspace, tmp_path):
     from mead_manip.errors import InputMissing, UsageError
 
