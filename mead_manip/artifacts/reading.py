@@ -15,6 +15,7 @@ from mead_manip.errors import ArtifactInvalid
 PROVENANCE = "provenance"
 MAX_BYTES = 8 << 30  # of one array in memory; an hour of 256x256 JPEG crops is under 2 GB
 MAX_TEXT = 64 << 20
+_WORTH_MAPPING = 1 << 20  # bytes
 _MAX_DEFLATE = 1100  # gzip cannot shrink by more than 1032 : 1
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
@@ -81,6 +82,17 @@ def read(file: h5py.File, spec: Spec) -> Any:
         group = _mapping(file, spec.name)
         return {name: _array(vetted(group, name)) for name in group}
     return decode_scalar(read_text(file, spec.name))
+
+
+def mapped(file: h5py.File, spec: Spec, path: Path) -> Any:
+    """Read one field, a large array as a map of the file: what is not looked at takes no memory."""
+    if spec.kind != "array":
+        return read(file, spec)
+    dataset = vetted(file, spec.name)
+    offset = dataset.id.get_offset()  # None where the data lies in chunks
+    if offset is None or dataset.nbytes < _WORTH_MAPPING:
+        return _array(dataset)
+    return np.memmap(path, dataset.dtype, mode="r", offset=offset, shape=dataset.shape)
 
 
 def read_text(file: h5py.Group, name: str) -> str:

@@ -55,9 +55,14 @@ def save(artifact: Artifact, path: Path, provenance: Provenance, *, reproducible
             raise
 
 
-def load(schema: type[A], path: Path) -> A:
-    """Read a whole artifact; ArtifactMissing or ArtifactInvalid says with path, found and expected what is wrong."""
+def load(schema: type[A], path: Path, *, mapped: bool = False) -> A:
+    """Read a whole artifact; ArtifactMissing or ArtifactInvalid says with path, found and expected what is wrong.
+
+    `mapped` leaves large arrays on disk until they are looked at; they cannot be changed.
+    """
     with _open(schema, path) as file, reading.naming(path):
+        if mapped:
+            return schema(**{spec.name: reading.mapped(file, spec, path) for spec in specs(schema)})
         return schema(**{spec.name: reading.read(file, spec) for spec in specs(schema)})
 
 

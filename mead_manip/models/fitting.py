@@ -152,15 +152,17 @@ def follow(
     frames = _first_guess(head, person, seen)
     smoothness = Smoothness(priors.first, priors.second, seen.tied)
     for step in range(effort.how_steps):
-        parts = []
-        for index in torch.arange(len(frames)).split(MAX_CHUNK):
-            rows = _rows(
-                head, person, frames[index], seen.at(index), trust, _patience(step, trust.robust), shared=False
-            )
-            parts.append(_normal(rows, frames[index], person.mean, priors, len(frames)))
-        blocks, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
-        gradient = gradient - smoothness.energy_gradient(frames)
-        frames = frames + solve_chain(blocks, gradient, smoothness)
+
+        def pulls(reach: slice, step: int = step, frames: Tensor = frames) -> tuple[Tensor, Tensor]:
+            parts = []
+            for index in torch.arange(reach.start, reach.stop).split(MAX_CHUNK):
+                patience = _patience(step, trust.robust)
+                rows = _rows(head, person, frames[index], seen.at(index), trust, patience, shared=False)
+                parts.append(_normal(rows, frames[index], person.mean, priors, len(frames)))
+            blocks, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
+            return blocks, gradient - smoothness.energy_gradient_of(reach, frames)
+
+        frames = frames + solve_chain(len(frames), pulls, smoothness)
     n_face = len(priors.sparsity)
     return torch.cat([frames[:, :n_face].clamp(priors.lower, priors.upper), frames[:, n_face:]], dim=1)
 

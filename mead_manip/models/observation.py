@@ -12,6 +12,7 @@ from mead_manip.models.point_head import initial_pose
 
 FRAME_SPIKE = 0.25  # mean jump against the neighbours, in inter-ocular distances: the whole detection is wrong
 POINT_SPIKE = 0.35  # the same for one landmark; a blink or a plosive stays below
+_PIECE = 1024  # frames
 CUT_JUMP, CUT_ZOOM = 1.5, 1.5  # between neighbouring frames: another shot
 
 
@@ -58,7 +59,7 @@ def observe(
     points = bridge(landmarks_px.astype(np.float64), visible)
     size = _sizes(points, template)
     unit = float(np.median(size[visible]))
-    jump = np.linalg.norm(points - _median_of_neighbours(points), axis=2) / unit
+    jump = _jumps(points) / unit
     steady = visible & (jump.mean(axis=1) < FRAME_SPIKE)
     if steady.any():
         points, size = bridge(points, steady), bridge(size, steady)
@@ -66,7 +67,8 @@ def observe(
         steady = visible
 
     centre = np.median(points[steady].mean(axis=1), axis=0)
-    normal = (points - centre) / unit * np.array([1.0, -1.0])
+    normal = points - centre
+    normal *= np.array([1.0, -1.0]) / unit  # in place: of a long clip every copy counts
     weight = steady[:, None] & (jump < POINT_SPIKE)
     moved = np.linalg.norm(np.diff(normal.mean(axis=1), axis=0), axis=1)
     zoomed = np.abs(np.diff(np.log(size)))
@@ -93,8 +95,11 @@ def _sizes(points: Float[np.ndarray, "frame 68 2"], template: Float[Tensor, "68 
     return (camera[:, 0].exp() * (template[36] - template[45]).norm()).numpy()
 
 
-def _median_of_neighbours(points: Float[np.ndarray, "frame ..."]) -> Float[np.ndarray, "frame ..."]:
-    """Median over five frames, the clip mirrored at its ends."""
+def _jumps(points: Float[np.ndarray, "frame point 2"]) -> Float[np.ndarray, "frame point"]:
+    """Distance from the median over five frames, the clip mirrored at its ends."""
     reach = min(2, len(points) - 1)
     padded = np.concatenate([points[reach:0:-1], points, points[-2 : -2 - reach : -1]])
-    return np.median(np.stack([padded[i : i + len(points)] for i in range(2 * reach + 1)]), axis=0)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
+    # A median copies what it looks at: long clips piece by piece.
+    pieces = [slice(start, start + _PIECE) for start in range(0, len(points), _PIECE)]
+    return np.concatenate([np.linalg.norm(points[i] - np.median(around[i], axis=-1), axis=-1) for i in pieces])

@@ -14,6 +14,7 @@ from torch.nn import functional
 from mead_manip.models.face_model import N_CONTOUR, HeadModel, rotation
 
 N_FACE = 5  # jaw 3, eyelids 2
+_PIECE = 1024  # frames
 N_RIGID = 11  # jaw 3, eyelids 2, head pose 3, log scale 1, translation 2
 
 # Point pairs whose distance is seen far better than either end: lids (right, left eye), inner and outer lips.
@@ -207,7 +208,9 @@ def initial_pose(
     """Head pose and camera (log scale, x, y) of the best affine camera per frame, made orthonormal."""
     homogeneous = torch.cat([template, torch.ones_like(template[:, :1])], dim=1)
     weighted = weight[:, None] * homogeneous
-    affine = torch.linalg.solve(weighted.T @ homogeneous, torch.einsum("pk,fpc->fkc", weighted, landmarks))
+    # Piece by piece: of a long clip every copy counts.
+    moments = torch.cat([torch.einsum("pk,fpc->fkc", weighted, part) for part in landmarks.split(_PIECE)])
+    affine = torch.linalg.solve(weighted.T @ homogeneous, moments)
     left, singular, right = torch.linalg.svd(affine[:, :3].transpose(1, 2), full_matrices=False)
     rows = left @ right  # the nearest two orthonormal rows
     turn = torch.cat([rows, torch.linalg.cross(rows[:, 0], rows[:, 1])[:, None]], dim=1)

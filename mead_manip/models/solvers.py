@@ -1,5 +1,6 @@
 """Two structured least-squares steps: frames tied in time (a chain), and frames tied by what they share (an arrow)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -49,25 +50,43 @@ class Smoothness:
             far[: n_frames - 2] += bend
         return own, near, far
 
+    def bands_of(self, frames: slice, n_frames: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Give the rows of some frames of a chain of `n_frames`, links to the others included."""
+        part, around, wanted = self._around(frames, n_frames)
+        own, near, far = part.bands(around.stop - around.start)
+        return own[wanted], near[wanted], far[wanted]
 
-def solve_chain(
-    blocks: Float[Tensor, "frame parameter parameter"],
-    gradient: Float[Tensor, "frame parameter"],
-    smoothness: Smoothness,
-) -> Float[Tensor, "frame parameter"]:
-    """Solve (blocks + smoothness) x = gradient exactly, frame after frame.
+    def energy_gradient_of(
+        self, some: slice, frames: Float[Tensor, "frame parameter"]
+    ) -> Float[Tensor, "some parameter"]:
+        """Give `energy_gradient` of some frames only."""
+        part, around, wanted = self._around(some, len(frames))
+        return part.energy_gradient(frames[around])[wanted]
+
+    def _around(self, frames: slice, n_frames: int) -> tuple["Smoothness", slice, slice]:
+        """Give the chain with the two frames on either side that `frames` are linked to, and where they lie in it."""
+        around = slice(max(frames.start - 2, 0), min(frames.stop + 2, n_frames))
+        part = Smoothness(self.first, self.second, self.tied[around.start : around.stop - 1])
+        return part, around, slice(frames.start - around.start, frames.stop - around.start)
+
+
+Pulls = Callable[[slice], tuple[Float[Tensor, "frame parameter parameter"], Float[Tensor, "frame parameter"]]]
+
+
+def solve_chain(n_frames: int, pulls: Pulls, smoothness: Smoothness) -> Float[Tensor, "frame parameter"]:
+    """Solve (blocks + smoothness) x = gradient exactly, frame after frame; `pulls` gives both for some frames.
 
     Long chains are solved in overlapping windows; a caller that iterates is pulled together at the seams.
     """
-    n_frames = len(gradient)
-    own, near, far = smoothness.bands(n_frames)
-    result = torch.zeros_like(gradient)
+    solved = []
     for start in range(0, n_frames, WINDOW):
         stop = min(start + WINDOW, n_frames)
         reach = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, n_frames))
-        solved = _solve_pairs(blocks[reach] + torch.diag_embed(own[reach]), near[reach], far[reach], gradient[reach])
-        result[start:stop] = solved[start - reach.start : stop - reach.start]
-    return result
+        own, near, far = smoothness.bands_of(reach, n_frames)
+        blocks, gradient = pulls(reach)
+        window = _solve_pairs(blocks + torch.diag_embed(own), near, far, gradient)
+        solved.append(window[start - reach.start : stop - reach.start])
+    return torch.cat(solved)
 
 
 def solve_arrow(

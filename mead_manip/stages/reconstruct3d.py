@@ -109,7 +109,8 @@ class _Work:
         return params if self.config.backend != "deca" else params | {"smoothing": None}
 
     def _track(self, clip_id: str) -> FaceTrack:
-        return store.load(FaceTrack, self.workspace.path("preprocess", clip_id))
+        # Mapped: the crops of a long video would fill the memory, and few reconstructors look at them.
+        return store.load(FaceTrack, self.workspace.path("preprocess", clip_id), mapped=True)
 
     def _at_rest(self, clip_id: str) -> list[str]:
         """Give some clips in which the same person speaks without emotion, if the labels know any."""

@@ -34,6 +34,17 @@ def test_what_is_saved_is_loaded(tmp_path, make_track, make_reconstruction, make
         assert_equal(store.load(type(artifact), tmp_path / "a.h5"), artifact)
 
 
+def test_what_is_mapped_is_the_same_and_outlives_the_file(tmp_path, make_track):
+    path = tmp_path / "clip.h5"
+    large = np.arange(3 << 20, dtype=np.uint8)
+    track = make_track(2, face_bytes=large, face_offsets=np.array([0, 1 << 20, 3 << 20], np.int64))
+    store.save(track, path, provenance_of(FaceTrack))
+    mapped = store.load(FaceTrack, path, mapped=True)
+    path.unlink()
+    assert isinstance(mapped.face_bytes, np.memmap) and not isinstance(mapped.landmarks_px, np.memmap)
+    np.testing.assert_array_equal(mapped.face_bytes, large)
+
+
 def test_weights_keep_every_dotted_name_dtype_and_scalar(tmp_path):
     parameters = {"layer.0.weight": np.ones((2, 3), np.float32), "half": np.ones(2, np.float16), "steps": np.array(7)}
     weights = ManipulatorWeights(parameters=parameters, config='{"a": 1}', facts="{}")

@@ -38,7 +38,7 @@ def test_chain_equals_the_dense_solution(n_frames, generator):
         if n_frames > order:
             dense += torch.kron(difference_matrix(n_frames, order, tied), torch.diag(precision))
     expected = torch.linalg.solve(dense, right.flatten()).unflatten(0, (n_frames, size))
-    found = solve_chain(frame_blocks, right, Smoothness(first, second, tied))
+    found = solve_chain(n_frames, lambda some: (frame_blocks[some], right[some]), Smoothness(first, second, tied))
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
 
 
@@ -49,9 +49,26 @@ def test_windows_of_a_long_chain_meet(generator, monkeypatch):
     right = torch.randn(60, 3, generator=generator, dtype=torch.float64)
     ones = torch.ones(3, dtype=torch.float64)
     smoothness = solvers.Smoothness(ones, ones, torch.ones(59, dtype=torch.float64))
-    whole = solvers.solve_chain(frame_blocks, right, smoothness)
+    whole = solvers.solve_chain(60, lambda some: (frame_blocks[some], right[some]), smoothness)
     monkeypatch.setattr(solvers, "WINDOW", 16)
-    torch.testing.assert_close(solvers.solve_chain(frame_blocks, right, smoothness), whole, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(
+        solvers.solve_chain(60, lambda some: (frame_blocks[some], right[some]), smoothness), whole, atol=1e-6, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("start, stop", [(0, 20), (0, 3), (5, 9), (18, 20), (19, 20)])
+def test_bands_of_some_frames_are_those_of_the_whole_chain(start, stop):
+    from mead_manip.models.solvers import Smoothness
+
+    tied = torch.ones(19, dtype=torch.float64)
+    tied[6] = 0
+    precision = torch.arange(1.0, 4.0, dtype=torch.float64)
+    chain = Smoothness(precision, 2 * precision, tied)
+    for part, whole in zip(chain.bands_of(slice(start, stop), 20), chain.bands(20), strict=True):
+        torch.testing.assert_close(part, whole[start:stop], rtol=0, atol=0)
+    frames = torch.arange(60.0, dtype=torch.float64).reshape(20, 3) ** 1.5
+    part = chain.energy_gradient_of(slice(start, stop), frames)
+    torch.testing.assert_close(part, chain.energy_gradient(frames)[start:stop], rtol=1e-12, atol=1e-12)
 
 
 def test_a_cut_lets_frames_differ():
