@@ -41,7 +41,7 @@ class Freedom:
     upper: float
 
 
-UNIT = Freedom(mean=0.1, spread=0.08, speed=0.05, bend=0.03, sparsity=1.5, lower=0.0, upper=1.3)
+UNIT = Freedom(mean=0.1, spread=0.08, speed=0.05, bend=0.03, sparsity=1.0, lower=0.0, upper=1.3)
 JAW = (
     Freedom(mean=0.03, spread=0.03, speed=0.03, bend=0.03, sparsity=0.0, lower=-0.02, upper=0.6),
     Freedom(mean=0.01, spread=0.01, speed=0.01, bend=0.005, sparsity=0.0, lower=-0.15, upper=0.15),
@@ -52,8 +52,8 @@ HASTE = 2.5  # how much faster than acted takes a face may move
 
 ASYMMETRY = 0.15  # standard deviation of left minus right, units and eyelids
 IDENTITY = 0.3  # how far an identity component goes beyond the people of the head's own statistics
-DETECTOR_ERROR = 0.01  # of what a detector always gets wrong at a point, dm
-RIM_ERROR = 0.008  # of the difference of that between two rims that meet, dm
+DETECTOR_ERROR = 0.007  # of what a detector always gets wrong at a point, dm
+RIM_ERROR = 0.006  # of the difference of that between two rims that meet, dm
 RIMS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65))  # lids and inner lips
 REST = 0.05  # of a unit's mean over a clip labelled neutral
 KNOWN_IDENTITY = 0.01  # doubt about a person who is known, per component

@@ -159,7 +159,8 @@ def linearise(
     jaw_pose, head_pose = frames[:, k : k + 3], frames[:, k + 5 : k + 8]
     scale, shift = frames[:, k + 8, None, None].exp(), frames[:, None, k + 9 : k + 11]
 
-    # Units add up; those that hold an eye open fade as it closes; lids follow an arc: c close + 4 c (1 - c) arc.
+    # Units add up; those that hold an eye open fade as it closes; lids follow an arc: c close + 4 c (1 - c) arc. What
+    # the detector makes of it adds to each.
     units = head.expression[chosen]  # frame 68 3 coef
     fade = 1 - closure.clamp(0, 1) @ head.eyelid_fade
     faded = (
@@ -167,21 +168,20 @@ def linearise(
     )  # frame eye coef, by closure
     close, arc = shape.eyelid_close[chosen], head.eyelid_arc[chosen]
     closed = closure[:, None, None]
-    moved = (units @ (weights * fade)[:, None, :, None])[..., 0] + (
+    misplaced = head.convention + (head.response @ frames[:, None, : k + 5, None])[..., 0]
+    basis = torch.cat([units * fade[:, None, None], close + 4 * (1 - 2 * closed) * arc + units @ faded.mT[:, None]], -1)
+    moved = (basis[..., :k] @ weights[:, None, :, None])[..., 0] + (
         closed * close + 4 * closed * (1 - closed) * arc
     ).sum(-1)
-    by_closure = close + 4 * (1 - 2 * closed) * arc + units @ faded.mT[:, None]
-    basis = torch.cat([units * fade[:, None, None], by_closure], dim=-1)
+    moved = moved + functional.pad(misplaced, (0, 1))
+    answer = torch.cat([head.response[..., :k], head.response[..., k + 3 :]], dim=-1)
+    basis = basis + functional.pad(answer, (0, 0, 0, 1))
 
     # The jaw turns about its joint.
     arm = shape.points[chosen] + moved - head.jaw_joint
     jaw_weight = head.jaw_weight[chosen][..., None]
     swung = torch.einsum("fij,fpj->fpi", rotation(jaw_pose), arm)
     posed = arm + jaw_weight * (swung - arm) + head.jaw_joint
-
-    # What the detector makes of it, across and up the head.
-    misplaced = head.convention + (head.response @ frames[:, None, : k + 5, None])[..., 0]
-    posed = posed + functional.pad(misplaced, (0, 1))
 
     turn = rotation(head_pose)
     turned = torch.einsum("fij,fpj->fpi", turn, posed)
@@ -193,12 +193,11 @@ def linearise(
     by_point = view @ blend
     by_weights = by_point @ basis
     by_jaw = view @ (jaw_weight[..., None] * _columns_cross(left_jacobian(jaw_pose), swung))
+    by_jaw = by_jaw + by_point[..., :2] @ head.response[..., k : k + 3]
     by_turn = scale[..., None] * _columns_cross(left_jacobian(head_pose), turned)[..., :2, :]
     by_scale = (scale * turned[..., :2])[..., None]
     by_shift = torch.eye(2, dtype=frames.dtype).expand(*points.shape, 2)
-    by_face = torch.cat([by_weights[..., :k], by_jaw, by_weights[..., k:]], dim=-1)
-    by_face = by_face + view[..., :2] @ head.response
-    by_frame = torch.cat([by_face, by_turn, by_scale, by_shift], dim=-1)
+    by_frame = torch.cat([by_weights[..., :k], by_jaw, by_weights[..., k:], by_turn, by_scale, by_shift], dim=-1)
     return Linearised(points, by_frame, by_point)
 
 
