@@ -12,10 +12,13 @@ Words = tuple[str, ...]
 
 
 class Ledger:
-    """`n_words` words about every file of a folder, true as long as its size and time of change stay."""
+    """`n_words` words about every file of a folder, true as long as its size and time of change stay.
 
-    def __init__(self, folder: Path, path: Path, n_words: int) -> None:
-        self.folder, self.path, self.n_words = folder, path, n_words
+    `kind` says what the files are ("face_track/2"): what was read of files of another kind is not believed.
+    """
+
+    def __init__(self, folder: Path, path: Path, kind: str, n_words: int) -> None:
+        self.folder, self.path, self.kind, self.n_words = folder, path, kind, n_words
         self._known = self._read()
         self._changed = False
 
@@ -37,12 +40,12 @@ class Ledger:
         # Another process may have written since: what it knows and this one does not is kept.
         kept = {name: words for name, words in (self._read() | self._known).items() if name in there}
         with files.atomic(self.path) as temporary:
-            temporary.write_text(json.dumps(kept, separators=(",", ":"), sort_keys=True), encoding="utf-8")
+            temporary.write_text(json.dumps({self.kind: kept}, separators=(",", ":"), sort_keys=True), encoding="utf-8")
         self._changed = False
 
     def _read(self) -> dict[str, list[str]]:
         try:
-            known = json.loads(self.path.read_text(encoding="utf-8"))
+            known = json.loads(self.path.read_text(encoding="utf-8")).get(self.kind, {})
             lists = {str(name): [str(word) for word in words] for name, words in known.items()}
             return {name: words for name, words in lists.items() if len(words) == 1 + self.n_words}
         except (OSError, ValueError, AttributeError, TypeError):

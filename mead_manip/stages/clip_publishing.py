@@ -25,7 +25,7 @@ class Publisher:
     def __init__(self, workspace: Workspace, stage: str) -> None:
         self.workspace, self.stage = workspace, stage
         folder = workspace.folder(stage)
-        self._ledger = Ledger(folder, folder / "known-scores.json", 4)
+        self._ledger = Ledger(folder, folder / "known-scores.json", ClipScores.schema_id(), 4)
         self._recipes: dict[str, Provenance] = {}  # digest -> what a file was made from, but for its inputs
         self._changes: dict[tuple[str, str], list[str]] = {}  # from one recipe to another
 

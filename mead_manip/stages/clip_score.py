@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mead_manip.artifacts.ledger import Ledger
+from mead_manip.artifacts.schemas import FaceTrack
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import ClipScoreConfig, Common
 from mead_manip.emotions import EMOTIONS
@@ -48,7 +49,8 @@ def run(
     if unknown:
         raise UsageError(f"unknown clip {unknown[0]!r}", expected=f"one of the {len(tracked)} tracked clips")
     chosen = [clip_id for clip_id in tracked if (not config.clips or clip_id in config.clips) and part.holds(clip_id)]
-    ledger = Ledger(workspace.folder("preprocess"), workspace.folder(STAGE) / "known-tracks.json", 4)
+    memory = workspace.folder(STAGE) / "known-tracks.json"
+    ledger = Ledger(workspace.folder("preprocess"), memory, FaceTrack.schema_id(), 4)
     tracks, broken = read_tracks(workspace, chosen, ledger)
     summary = Summary(STAGE, destination=str(workspace.folder(STAGE)))
     for clip_id, error in broken.items():

@@ -5,8 +5,8 @@ import os
 from mead_manip.artifacts.ledger import Ledger
 
 
-def ledger(tmp_path, n_words=2):
-    return Ledger(tmp_path / "files", tmp_path / "known.json", n_words)
+def ledger(tmp_path, kind="face_track/2", n_words=2):
+    return Ledger(tmp_path / "files", tmp_path / "known.json", kind, n_words)
 
 
 def write(tmp_path, name, text):
@@ -51,6 +51,7 @@ def test_a_ledger_that_cannot_be_read_or_has_other_words_knows_nothing(tmp_path)
     known.note(path, ("1", "2"))
     known.keep()
     assert ledger(tmp_path, n_words=3).words(path) is None
+    assert ledger(tmp_path, "face_track/3").words(path) is None
     for text in ("", "[1, 2]", '{"a": 3}', "\x00"):
         (tmp_path / "known.json").write_text(text)
         assert ledger(tmp_path).words(path) is None
