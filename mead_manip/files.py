@@ -38,19 +38,22 @@ def atomic(path: Path, *, suffix: str = "") -> Iterator[Path]:
             temporary.unlink()
 
 
-def write_all(contents: Mapping[Path, bytes]) -> None:
-    """Publish many small files: all written beside, one flush of the disk, then all renamed.
+def write_all(contents: Mapping[Path, bytes], spare: list[Path]) -> None:
+    """Publish many small files: all written beside, one flush of the disk, then all renamed. Complete or absent.
 
-    A flush for each would take most of the time. What a kill leaves beside them is swept like any other.
+    A flush for each would take most of the time, and so would freeing the blocks of what is replaced: old files become
+    `spare`, and the next call writes over them. Who has called last removes them; after a kill they are swept.
     """
-    temporaries = {path: path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") for path in contents}
+    temporaries = {path: spare.pop() if spare else _beside(path) for path in contents}
     for folder in {path.parent for path in contents}:
         make_folder(folder)
     try:
         for path, content in contents.items():
-            temporaries[path].write_bytes(content)
+            _write_over(temporaries[path], content)
         os.sync()
         for path, temporary in temporaries.items():
+            if path.is_file():
+                spare.append(path.rename(_beside(path)))
             temporary.replace(path)
         for folder in {path.parent for path in contents}:
             _flush(folder)
@@ -108,6 +111,17 @@ _REMEDY = "choose a writable folder with --workspace, or free the disk"
 
 # What the disk says when it will not take a file; any other OSError inside `atomic` is the writer's own.
 _DISK_ERRORS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _write_over(path: Path, content: bytes) -> None:
+    """Write a file anew in the room that it has."""
+    with path.open("r+b" if path.exists() else "xb") as file:
+        file.write(content)
+        file.truncate()
 
 
 def _publish(temporary: Path, path: Path) -> None:

@@ -52,12 +52,15 @@ def test_digest_is_sha256(tmp_path):
         files.digest(tmp_path / "b")
 
 
-def test_many_files_are_published_together_or_not_at_all(tmp_path):
-    folder = tmp_path / "new"
-    files.write_all({folder / f"{k}.bin": bytes([k]) * k for k in range(5)})
-    assert [(folder / f"{k}.bin").read_bytes() for k in range(5)] == [bytes([k]) * k for k in range(5)]
+def test_many_files_are_published_together_in_the_room_of_those_they_replace(tmp_path):
+    folder, spare = tmp_path / "new", []
+    for length in (5, 9, 2):
+        files.write_all({folder / f"{k}.bin": bytes([k]) * length for k in range(5)}, spare)
+        assert [(folder / f"{k}.bin").read_bytes() for k in range(5)] == [bytes([k]) * length for k in range(5)]
+        assert len(spare) == (0 if length == 5 else 5)
+    assert files.sweep(folder, older_than=-60.0) == sorted(spare), "a kill leaves them to the sweep"
     (folder / "0.bin").unlink()
     (folder / "0.bin").mkdir()
     with pytest.raises(MeadManipError, match="cannot write"):
-        files.write_all({folder / "1.bin": b"new", folder / "0.bin": b"new"})
-    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+        files.write_all({folder / "1.bin": b"new", folder / "0.bin": b"new"}, [])
+    assert (folder / "1.bin").read_bytes() == b"new"

@@ -31,17 +31,24 @@ class _Layout:
 
 
 class Series:
-    """Publishes artifacts of one schema; remembers every layout that it has met."""
+    """Publishes artifacts of one schema; remembers every layout that it has met. Close it after the last."""
 
     def __init__(self, schema: type[Artifact]) -> None:
         if any(spec.kind == "mapping" for spec in specs(schema)) or schema.COMPRESSED:
             raise TypeError(f"{schema.schema_id()}: only plain, uncompressed datasets have bytes of their own")
         self._schema = schema
         self._layouts: dict[tuple[tuple[str, object], ...], _Layout] = {}
+        self._spare: list[Path] = []  # files that were replaced
+
+    def close(self) -> None:
+        """Remove what was replaced."""
+        while self._spare:
+            self._spare.pop().unlink(missing_ok=True)
 
     def save(self, artifacts: Iterable[tuple[Artifact, Path, Provenance]]) -> None:
         """Publish artifacts, each complete or absent; the disk is flushed once for all."""
-        files.write_all({path: self.encode(artifact, provenance) for artifact, path, provenance in artifacts})
+        contents = {path: self.encode(artifact, provenance) for artifact, path, provenance in artifacts}
+        files.write_all(contents, self._spare)
 
     def encode(self, artifact: Artifact, provenance: Provenance) -> bytes:
         """Give the bytes of the file of one artifact."""

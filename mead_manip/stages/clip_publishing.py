@@ -1,5 +1,6 @@
 """Which scores are fresh, and publishing those that are not: thousands of small files without opening thousands."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.stages.clip_summary import Row, row_of
 
 Item = TypeVar("Item")
-CHUNK = 1000  # files that are made durable together
+CHUNK = 500  # files that are made durable together
 MISSING, FORCED = "missing", "forced"
 
 
@@ -40,13 +41,13 @@ class Publisher:
 
     def publish(self, scores: Iterable[tuple[str, ClipScores]], wanted: Mapping[str, Provenance]) -> Iterator[str]:
         """Publish scores; yield each clip when its own are on disk."""
-        series = Series(ClipScores)
-        for chunk in in_chunks(scores, CHUNK):
-            paths = {clip_id: self.workspace.path(self.stage, clip_id) for clip_id, _ in chunk}
-            series.save((artifact, paths[clip_id], wanted[clip_id]) for clip_id, artifact in chunk)
-            for clip_id, artifact in chunk:
-                self._note(paths[clip_id], wanted[clip_id], row_of(clip_id, artifact))
-                yield clip_id
+        with contextlib.closing(Series(ClipScores)) as series:
+            for chunk in in_chunks(scores, CHUNK):
+                paths = {clip_id: self.workspace.path(self.stage, clip_id) for clip_id, _ in chunk}
+                series.save((artifact, paths[clip_id], wanted[clip_id]) for clip_id, artifact in chunk)
+                for clip_id, artifact in chunk:
+                    self._note(paths[clip_id], wanted[clip_id], row_of(clip_id, artifact))
+                    yield clip_id
 
     def rows(self, clips: Iterable[str]) -> list[Row]:
         """Sum up the scores of clips; files that are known are not opened."""

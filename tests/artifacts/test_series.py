@@ -30,6 +30,8 @@ def test_files_are_those_of_the_store(tmp_path, make_scores):
         for seed, (n_frames, label) in enumerate([(8, "happy"), (8, "angry"), (3, "sad"), (8, "happy"), (0, "sad")])
     ]
     series.save(many)
+    series.save(many[::-1])  # again, over what is there
+    series.close()
     for artifact, path, provenance in many:
         loaded = store.load(ClipScores, path)
         np.testing.assert_array_equal(loaded.frame_probability, artifact.frame_probability)

@@ -5,7 +5,7 @@ same machine in the same run, for the built-in CLIP and for a ViT-B-32 with rand
 the tower runs on the processor too, what is prepared costs it time; the ratio of processor seconds tells how much.
 Scoring again: seconds for another threshold, temperature and prompts, from packed features of 768 numbers as ViT-L-14's
 (the text tower is a toy: embedding seven prompts with a real one takes a second, loading it some more). Replacing
-31,000 files is up to the disk: a millisecond each where freed blocks are discarded at once.
+31,000 files is up to the disk too.
 """
 
 import argparse
@@ -150,6 +150,7 @@ def publish(workspace: Workspace, tracks: Iterable[tuple[str, FaceTrack]]) -> di
             keys[clip_id] = provenance.key
             places.append((artifact, workspace.path("preprocess", clip_id), provenance))
         series.save(places)
+    series.close()
     return keys
 
 
