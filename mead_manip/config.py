@@ -161,7 +161,18 @@ class TrainConfig:
         choices=("none", "literal", "provenance", "provenance-classnorm"),
     )
     size: str = setting("full", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
+    preset: str | None = execution(
+        None,
+        "Settings by name: the paper's, or what our measurements favour; what is given wins.",
+        choices=("ned", "ours"),
+    )
     run: str = execution("manipulator", "Name of the run under <workspace>/train.")
+    init: str | None = execution(
+        None, "Start from the networks of this run, or of this weights.h5; optimisers are new."
+    )
+    affwild2: str | None = execution(
+        None, "Pre-train on Aff-Wild2: its folder of expression annotations, for the clips of this workspace."
+    )
     iterations: int | None = setting(None, "Stop after this many iterations instead of epochs.", minimum=1)
     epochs: int | None = setting(None, "Passes over the training windows; the size's own where not given.", minimum=1)
     batch_size: int | None = setting(None, "Windows per batch; the size's own where not given.", minimum=1)
@@ -178,9 +189,22 @@ class TrainConfig:
     weight_style: float = setting(1.0, "Weight of the style term.", minimum=0)
     weight_cycle: float = setting(1.0, "Weight of the cycle term.", minimum=0)
     weight_mouth: float = setting(1.0, "Weight of the jaw correlation.", minimum=0)
-    weight_lips: float = setting(
-        0.0, "Weight of the lips' correlation, which is not in the paper; 0 is off.", minimum=0
+    weight_lips: float | None = setting(
+        None, "Weight of the lips' correlation, which is not in the paper; off where not given.", minimum=0
     )
+    weight_r1: float | None = setting(
+        None, "Weight of R1, the penalty on the discriminator's slope at real windows; off where not given.", minimum=0
+    )
+    weight_diversity: float | None = setting(
+        None,
+        "Weight of the difference that two latents make, falling to 0 over the run; off where not given.",
+        minimum=0,
+    )
+    balanced: bool | None = setting(None, "Draw sources of every emotion equally often; off where not given.")
+    intensity_levels: bool | None = setting(
+        None, "Condition styles on MEAD's level, so that --intensity of edit means levels; off where not given."
+    )
+    window: int | None = setting(None, "Frames of a window; 10 (the paper's) where not given.", minimum=3)
     scaling: str = setting(
         "auto",
         "Scale of the coefficients: raw (FLAME), spread (one factor for all), each (unit variance of every one).",
@@ -193,7 +217,13 @@ class TrainConfig:
     )
     views: tuple[str, ...] = setting(("front",), "Camera views to train on.")
     levels: tuple[str, ...] = setting(("3",), "Levels of emotion to train on; neutral is taken at any.")
+    publish: str = setting(
+        "best", "Which weights: best on the validation actors (last without any), or last.", choices=("best", "last")
+    )
+    precision: str = setting("fp32", "Arithmetic of the networks; bf16 needs CUDA.", choices=("fp32", "bf16"))
+    compile: bool = setting(False, "Compile the layers around the LSTMs; needs a compiler that torch can use.")
     save_every: int = execution(500, "Iterations between two resume points.", minimum=1)
+    tensorboard: bool = execution(False, "Also write TensorBoard events into the run's folder.")
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from mead_manip.errors import ClipTooShort, UsageError
-from mead_manip.models.manipulator import NOISE, WINDOW, Manipulator
+from mead_manip.models.manipulator import LEVELS, NOISE, WINDOW, Manipulator
 
-TAP_SIGMA = 1.85  # frames; NED's overlap-add
+TAP_SIGMA = 1.85  # frames; NED's overlap-add of windows of 10, others in proportion
 MEDIAN_EPSILON = 1e-5  # where Weiszfeld's iteration stops, in units of a style code
 CHUNK = 1024  # windows that go through the generator at once: bounds the memory of a long clip
 
@@ -50,7 +50,8 @@ def manipulate(
     """Re-style a clip as `emotion` (the mean of `n_styles` styles drawn with `seed`) or as the clips in `reference`.
 
     `intensity` 0 gives the source back, 1 what the generator says, more exaggerates it. No coefficient is pushed out
-    of the range of the training set, unless the source itself is beyond it.
+    of the range of the training set, unless the source itself is beyond it. Where the networks know levels, 1/3, 2/3
+    and 1 are MEAD's levels 1, 2 and 3 (see `level_and_blend`).
     """
     if (emotion is None) == (reference is None):
         raise UsageError("a manipulation needs an emotion or a reference, and not both")
@@ -58,26 +59,38 @@ def manipulate(
         found, expected = f"{coefs.shape[1]} coefficients per frame", f"{nets.architecture.n_coefs}, as in training"
         raise UsageError(found, expected=expected)
     if emotion is not None:
-        style = style_of_emotion(nets, emotion, seed=seed, n_styles=n_styles)
+        level, intensity = level_and_blend(nets, emotion, intensity)
+        style = style_of_emotion(nets, emotion, seed=seed, n_styles=n_styles, level=level)
     else:
         style = style_of_reference(nets, list(reference or []))
     source = torch.from_numpy(coefs).to(nets.coef_mean)
     styled = restyle(nets, source, style)
     blended = source + intensity * (styled - source)
-    bounded = blended.clamp(torch.minimum(nets.coef_low, source), torch.maximum(nets.coef_high, source))
-    return bounded.cpu().numpy()
+    return bounded(nets, blended, source).cpu().numpy()
+
+
+def bounded(
+    nets: Manipulator, coefs: Float[Tensor, "frame coef"], source: Float[Tensor, "frame coef"]
+) -> Float[Tensor, "frame coef"]:
+    """Keep coefficients within the range of the training set, or as far beyond it as the source is."""
+    return coefs.clamp(torch.minimum(nets.coef_low, source), torch.maximum(nets.coef_high, source))
 
 
 @torch.no_grad()
-def style_of_emotion(nets: Manipulator, emotion: str, *, seed: int = 0, n_styles: int = 1) -> Float[Tensor, " style"]:
-    """Draw the style of an emotion: mean of the codes of `n_styles` seeded noise vectors."""
+def style_of_emotion(
+    nets: Manipulator, emotion: str, *, seed: int = 0, n_styles: int = 1, level: float = LEVELS
+) -> Float[Tensor, " style"]:
+    """Draw the style of an emotion: mean of the codes of `n_styles` seeded noise vectors.
+
+    `level` counts where the networks know levels; it may lie between two.
+    """
     emotions = nets.architecture.emotions
     if emotion not in emotions:
         raise UsageError(f"this manipulator was not trained for {emotion!r}", expected="one of " + ", ".join(emotions))
     device = nets.coef_mean.device
     noise = torch.randn(n_styles, NOISE, generator=torch.Generator().manual_seed(seed)).to(device)
     index = torch.full((n_styles,), emotions.index(emotion), device=device)
-    return nets.mapping(noise, index).mean(dim=0)
+    return nets.mapping(noise, index, torch.full((n_styles,), float(level), device=device)).mean(dim=0)
 
 
 @torch.no_grad()
@@ -85,8 +98,8 @@ def style_of_reference(nets: Manipulator, clips: Sequence[Float32[np.ndarray, "_
     """Read a style off clips: geometric median of the codes of all their windows."""
     codes = []
     for clip in clips:
-        _refuse_short(len(clip))
-        windows = _windows(nets.standardised(torch.from_numpy(clip).to(nets.coef_mean)))
+        _refuse_short(len(clip), nets.architecture.window)
+        windows = _windows(nets.standardised(torch.from_numpy(clip).to(nets.coef_mean)), nets.architecture.window)
         codes += [nets.style_encoder(chunk) for chunk in windows.split(CHUNK)]
     if not codes:
         raise UsageError("no reference clip")
@@ -94,13 +107,14 @@ def style_of_reference(nets: Manipulator, clips: Sequence[Float32[np.ndarray, "_
 
 
 def restyle(
-    nets: Manipulator, coefs: Float[Tensor, "frame coef"], style: Float[Tensor, " style"]
+    nets: Manipulator, coefs: Float[Tensor, "frame coef"], style: Float[Tensor, "*frame style"]
 ) -> Float[Tensor, "frame coef"]:
-    """Generate a whole clip in one style, without blending or bounds."""
-    _refuse_short(len(coefs))
-    styles = repeat(style, "style -> frame style", frame=len(coefs))
+    """Generate a whole clip in one style, or with a style per frame, without blending or bounds."""
+    _refuse_short(len(coefs), nets.architecture.window)
+    styles = style if style.dim() == 2 else repeat(style, "style -> frame style", frame=len(coefs))
     # Frames that windows share go through the generator's frame layers once.
-    features = _windows(nets.generator.frame(torch.cat([nets.standardised(coefs), styles], dim=1)))
+    features = nets.generator.frame(torch.cat([nets.standardised(coefs), styles], dim=1))
+    features = _windows(features, nets.architecture.window)
     windows = torch.cat([nets.generator.sequence(chunk) for chunk in features.split(CHUNK)])
     return nets.restored(overlap_add(windows))
 
@@ -110,7 +124,8 @@ def overlap_add(windows: Float[Tensor, "window tap coef"]) -> Float[Tensor, "fra
     n_windows, n_taps, n_coefs = windows.shape
     distance = (torch.arange(n_taps, dtype=torch.float64) - (n_taps - 1) / 2).abs()
     # As in NED, both middle taps of an even number stand at the peak.
-    taps = torch.exp(-0.5 * (distance.where(distance > 0.5, 0.0) / TAP_SIGMA).square())
+    sigma = TAP_SIGMA * n_taps / WINDOW
+    taps = torch.exp(-0.5 * (distance.where(distance > 0.5, 0.0) / sigma).square())
     # Double precision, so that windows cut from one sequence merge to exactly that sequence.
     total = torch.zeros(n_windows + n_taps - 1, n_coefs, dtype=torch.float64)
     weight = torch.zeros(n_windows + n_taps - 1, 1, dtype=torch.float64)
@@ -144,11 +159,24 @@ def geometric_median(points: Float[Tensor, "point dim"], *, max_iterations: int 
     return guess
 
 
-def _windows(frames: Tensor) -> Tensor:
-    """View all runs of WINDOW consecutive rows: (frame, x) -> (window, WINDOW, x)."""
-    return rearrange(frames.unfold(0, WINDOW, 1), "window x frame -> window frame x")
+def level_and_blend(nets: Manipulator, emotion: str, intensity: float) -> tuple[float, float]:
+    """Give the level to ask for, and how far to go towards what it gives.
+
+    Networks that know levels play intensity 1/3 to 1 as level 1 to 3. Below and above these it is a blend and an
+    exaggeration, as it is over the whole range without levels, and for neutral, which has none.
+    """
+    if not nets.architecture.levels or emotion == "neutral":
+        return LEVELS, intensity
+    wanted = intensity * LEVELS
+    level = min(max(wanted, 1.0), float(LEVELS))
+    return level, wanted / level
 
 
-def _refuse_short(n_frames: int) -> None:
-    if n_frames < WINDOW:
-        raise ClipTooShort(f"{n_frames} frames", expected=f"at least {WINDOW}, the manipulator's window")
+def _windows(frames: Tensor, n_frames: int) -> Tensor:
+    """View all runs of `n_frames` consecutive rows: (frame, x) -> (window, n_frames, x)."""
+    return rearrange(frames.unfold(0, n_frames, 1), "window x frame -> window frame x")
+
+
+def _refuse_short(n_frames: int, window: int) -> None:
+    if n_frames < window:
+        raise ClipTooShort(f"{n_frames} frames", expected=f"at least {window}, the manipulator's window")

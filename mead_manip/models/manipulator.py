@@ -23,6 +23,7 @@ from mead_manip.emotions import NED_EMOTIONS
 WINDOW = 10  # frames, about a third of a second at 30 fps
 NOISE = 4  # numbers in z
 STYLE = 16  # numbers in a style code
+LEVELS = 3  # how strongly MEAD's actors play an emotion: 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,21 @@ class Architecture:
     generator_lstm: int = 512
     generator_head: int = 1024
     lstm_layers: int = 2
+    window: int = WINDOW  # frames of a window; no shape depends on it
+    levels: int = 0  # levels of intensity that a style is asked for and judged by; 0 is NED's: none
 
     @classmethod
-    def of_size(cls, size: str, n_coefs: int, emotions: tuple[str, ...] = NED_EMOTIONS) -> Architecture:
+    def of_size(
+        cls,
+        size: str,
+        n_coefs: int,
+        emotions: tuple[str, ...] = NED_EMOTIONS,
+        *,
+        window: int = WINDOW,
+        levels: int = 0,
+    ) -> Architecture:
         """Give NED's widths (`full`) or narrow ones that train in under a minute on two cores (`small`)."""
-        return cls(n_coefs, emotions, **_SIZES[size])
+        return cls(n_coefs, emotions, **_SIZES[size], window=window, levels=levels)
 
     def to_json(self) -> str:
         """Give the text that is stored with the weights."""
@@ -72,21 +83,28 @@ _SIZES: dict[str, dict[str, Any]] = {
 
 
 class MappingNetwork(nn.Module):
-    """Noise -> style code of one emotion: a shared trunk and one head per emotion."""
+    """Noise -> style code of one emotion: a shared trunk and one head per emotion. A level is one input more."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        width = architecture.mapping
-        self.shared = _mlp(NOISE, width, width, width)
+        width, self.levels = architecture.mapping, architecture.levels
+        self.shared = _mlp(NOISE + bool(self.levels), width, width, width)
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, STYLE))
             for _ in range(len(architecture.emotions))
         )
 
     def forward(
-        self, noise: Float[Tensor, "batch noise"], emotion: Int64[Tensor, " batch"]
+        self,
+        noise: Float[Tensor, "batch noise"],
+        emotion: Int64[Tensor, " batch"],
+        level: Float[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch style"]:
-        """Map every noise vector with the head of its own emotion."""
+        """Map every noise vector with the head of its own emotion; networks with levels need one, in (0, levels]."""
+        if self.levels:
+            if level is None:
+                raise ValueError(f"no level for a network of {self.levels} levels")
+            noise = torch.cat([noise, level.to(noise)[:, None] / self.levels], dim=1)
         shared = self.shared(noise)
         styles = torch.stack([head(shared) for head in self.heads], dim=1)
         return _pick(styles, emotion)
@@ -117,15 +135,26 @@ class StyleEncoder(SequenceNetwork):
 
 
 class Discriminator(SequenceNetwork):
-    """Window and emotion -> how real it is as this emotion: one logit per emotion, the asked one is returned."""
+    """Window and emotion -> how real it is as this emotion: one logit per emotion, the asked one is returned.
+
+    With levels there is a logit per emotion and level, else nothing would tie a level to how strong a window is.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
-        super().__init__(architecture, len(architecture.emotions))
+        super().__init__(architecture, len(architecture.emotions) * max(1, architecture.levels))
+        self.levels = architecture.levels
 
     def judge(
-        self, coefs: Float[Tensor, "batch frame coef"], emotion: Int64[Tensor, " batch"]
+        self,
+        coefs: Float[Tensor, "batch frame coef"],
+        emotion: Int64[Tensor, " batch"],
+        level: Float[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, " batch"]:
-        """Score every window under its emotion (1 real, 0 generated)."""
+        """Score every window under its emotion, and its level where there are levels (1 real, 0 generated)."""
+        if self.levels:
+            if level is None:
+                raise ValueError(f"no level for a network of {self.levels} levels")
+            emotion = emotion * self.levels + level.long() - 1
         return _pick(self(coefs), emotion)
 
 

@@ -19,7 +19,7 @@ from mead_manip.evaluation.sequences import (
     recalls,
 )
 from mead_manip.models.manipulation import manipulate
-from mead_manip.models.manipulator import WINDOW, Manipulator
+from mead_manip.models.manipulator import Manipulator
 from mead_manip.training.windows import ClipSequence
 
 KINDS = ("statistics", "convolution")
@@ -35,7 +35,7 @@ def referee(nets: Manipulator, known: Sequence[ClipSequence], held_out: Sequence
     device = nets.coef_mean.device
     nets = nets.cpu()
     emotions = nets.architecture.emotions
-    usable = [clip for clip in held_out if clip.visible.sum() >= WINDOW]
+    usable = [clip for clip in held_out if clip.visible.sum() >= nets.architecture.window]
     sources = [clip for clip in usable if clip.labels.emotion == "neutral"][:MOST_CLIPS] or usable[:MOST_CLIPS]
     edits = []
     for target, emotion in enumerate(emotions):
@@ -71,7 +71,8 @@ def referee(nets: Manipulator, known: Sequence[ClipSequence], held_out: Sequence
 
 def seen(clip: ClipSequence) -> np.ndarray:
     """Give the frames of a clip that show a face."""
-    return clip.coefs[clip.visible]
+    # Not a copy where all do: the corpus is held once.
+    return clip.coefs if clip.visible.all() else clip.coefs[clip.visible]
 
 
 class _Edit:

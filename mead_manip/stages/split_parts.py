@@ -12,7 +12,8 @@ from mead_manip.config import TrainConfig
 from mead_manip.errors import UsageError
 from mead_manip.media.mead_splits import Split, load_split
 from mead_manip.media.mead_tree import ClipLabels
-from mead_manip.training.windows import Labels, Selection, select
+from mead_manip.training.selection import Selection, select
+from mead_manip.training.windows import Labels
 
 _NOBODY = ("none",)  # what `select` takes for "no validation"
 

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
-from mead_manip.artifacts.schemas import ClipScores, ManipulatorWeights, Reconstruction
+from mead_manip.artifacts.schemas import ManipulatorWeights, Reconstruction
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, TrainConfig, result_params
 from mead_manip.emotions import NED_EMOTIONS
-from mead_manip.errors import ArtifactInvalid, ArtifactMissing, Interrupted, MeadManipError
-from mead_manip.models.manipulation import coefs_of
-from mead_manip.models.manipulator import Architecture, Manipulator
+from mead_manip.errors import ArtifactMissing, UsageError
 from mead_manip.models.threads import threads
 from mead_manip.stages import plan, split_parts
+from mead_manip.stages.annotated import annotated, constant_pieces
+from mead_manip.stages.arithmetic import refuse_impossible
 from mead_manip.stages.device import choose_device
 from mead_manip.stages.referee import referee
-from mead_manip.stages.run_folder import RunFolder, stop_requests
-from mead_manip.stages.runner import Progress, Summary
-from mead_manip.training.manipulator import Learner, Terms, train, validate
-from mead_manip.training.objectives import clip_weights
-from mead_manip.training.recipe import Recipe, recipe_of, settings_of
-from mead_manip.training.start import default_scaling, new_manipulator
-from mead_manip.training.windows import ClipSequence, Labels, Scale, Selection, Windows, weights_by_class
+from mead_manip.stages.run_folder import RunFolder
+from mead_manip.stages.runner import Progress, SilentProgress, Summary
+from mead_manip.stages.train_job import Chosen, Job, initial_weights
+from mead_manip.stages.train_loop import STAGE, Outcome, learn
+from mead_manip.training.recipe import settings_of
+from mead_manip.training.windows import Labels, weights_by_class
+from mead_manip.training.world import World, joined, local_index
 
-STAGE, STAGE_VERSION = "train", 1
-LOG_EVERY = 10  # iterations
-VALIDATIONS = 4  # times during a run
+STAGE_VERSION = 2  # 2: the best checkpoint is published, and the scale is that of all frames with a face
 
 
 def run(
@@ -45,15 +43,40 @@ def run(
     dry_run: bool = False,
     progress: Progress,
 ) -> Summary:
-    """Train a manipulator on the reconstructed clips of a workspace, each weighted by its CLIP score."""
-    folder = RunFolder(workspace.run_dir(config.run))
+    """Train a manipulator on the reconstructed clips of a workspace, each weighted by its CLIP score.
+
+    Started by `torchrun` or `accelerate launch`, the processes train as one; the first writes and speaks.
+    """
+    device = choose_device(common.device)
+    local = local_index()
+    if local is not None and device == torch.device("cuda"):
+        device = torch.device("cuda", local)
+    refuse_impossible(config, settings_of(config), device)
+    with joined(device) as world:
+        quiet = progress if world.leads else SilentProgress()
+        return _run(workspace, config, common, device, world, force=force, dry_run=dry_run, progress=quiet)
+
+
+def _run(
+    workspace: Workspace,
+    config: TrainConfig,
+    common: Common,
+    device: torch.device,
+    world: World,
+    *,
+    force: bool,
+    dry_run: bool,
+    progress: Progress,
+) -> Summary:
+    folder = RunFolder(workspace.run_dir(config.run), tensorboard=config.tensorboard and world.leads)
     summary = Summary(STAGE, destination=str(folder.path))
-    if not _reconstructed(workspace, common, dry_run=dry_run, progress=progress):
+    if (world.leads or dry_run) and not _reconstructed(workspace, common, dry_run=dry_run, progress=progress):
         summary.planned[config.run] = "after reconstruct3d"
         return summary
-    selection = _selection(workspace, config)
-    _refuse_unscored(workspace, selection, config)
-    provenance = _provenance(workspace, selection, config, common)
+    world.wait()
+    chosen = _chosen(workspace, config)
+    _refuse_unscored(workspace, chosen, config)
+    provenance = _provenance(workspace, chosen, config, common)
 
     state = store.check(folder.weights, ManipulatorWeights, provenance)
     if state.kind is store.FRESH and not force:
@@ -67,20 +90,22 @@ def run(
         summary.planned[config.run] = "; ".join(state.reasons) or ("forced" if force else "missing")
         return summary
 
-    for note in selection.notes:
+    job = Job.of(workspace, chosen, config, common, device, world)
+    for note in chosen.selection.notes + job.notes:
         progress.say(f"{STAGE}: {note}")
-    job = _Job.of(workspace, selection, config, common)
-    folder.prepare()
-    folder.save_config({**result_params(config), **settings_of(config), "run": config.run, "seed": common.seed})
+    if world.leads:
+        folder.prepare()
+        folder.save_config(_recorded(config, common))
     # Networks as narrow as the small ones are faster on one thread than on several.
     with threads(1 if config.size == "small" and job.device.type == "cpu" else None):
-        facts = _learn(job, folder, provenance.key, config, force=force, progress=progress)
-        facts |= _facts(job, selection, provenance, config)
-        facts["scores"] = referee(job.learner.published, job.training, job.validation or job.training)
-    _publish(job.learner.published, folder, provenance, facts)
+        outcome = learn(job, folder, provenance.key, config, force=force, progress=progress)
+        if world.leads:
+            summary.facts = _facts(job, outcome, chosen, provenance, config)
+    if world.leads:
+        _publish(outcome, folder, provenance, summary.facts)
+        summary.detail = _detail(summary.facts)
+    world.wait()
     summary.done.append(config.run)
-    summary.facts = facts
-    summary.detail = _detail(facts)
     return summary
 
 
@@ -95,208 +120,112 @@ def _reconstructed(workspace: Workspace, common: Common, *, dry_run: bool, progr
     return not (dry_run and made is not None)
 
 
-def _selection(workspace: Workspace, config: TrainConfig) -> Selection:
-    labels = []
+def _chosen(workspace: Workspace, config: TrainConfig) -> Chosen:
+    """Choose clips by their labels, or by Aff-Wild2's annotations of their frames."""
+    labels, frames, visible = [], {}, {}
     for clip_id in workspace.clips("reconstruct3d"):
         with store.opened(Reconstruction, workspace.path("reconstruct3d", clip_id)) as clip:
             labels.append(Labels(clip_id, clip.actor, clip.emotion, clip.level, clip.view))
-    selection = split_parts.chosen(workspace, labels, config)
-    emotions = {clip.emotion for clip in selection.training}
-    if len(emotions) < 2:
+            faces = clip.visible[:]
+            frames[clip_id], visible[clip_id] = len(faces), int(faces.sum())
+    if config.affwild2 is not None:
+        if config.weighting != "none":
+            raise UsageError("--affwild2: its clips have no lambda", expected="--weighting none")
+        selection, frame_labels = annotated(labels, frames, Path(config.affwild2))
+        chosen = Chosen(selection, visible, frame_labels)
+    else:
+        chosen = Chosen(split_parts.chosen(workspace, labels, config), visible)
+    if len(chosen.emotions) < 2:
         raise ArtifactMissing(
-            f"{STAGE}: {len(selection.training)} of {len(labels)} clips to train on, of {len(emotions)} emotion(s)",
+            f"{STAGE}: {len(chosen.selection.training)} of {len(labels)} clips to train on, "
+            f"of {len(chosen.emotions)} emotion(s)",
             expected="clips of at least two of " + ", ".join(NED_EMOTIONS),
             remedy="run `mead-manip preprocess MEAD` first, or loosen --views, --levels, --actors",
         )
-    return selection
+    return chosen
 
 
-def _refuse_unscored(workspace: Workspace, selection: Selection, config: TrainConfig) -> None:
+def _refuse_unscored(workspace: Workspace, chosen: Chosen, config: TrainConfig) -> None:
     """Every training clip needs its lambda, unless nothing is weighted."""
     if config.weighting == "none":
         return
     scored = set(workspace.clips("clip-score"))
     outdated = plan.lacking(workspace, "clip-score") if workspace.clips("preprocess") else {}
-    lacking = [c.clip_id for c in selection.training if c.clip_id not in scored or c.clip_id in outdated]
+    training = chosen.selection.training
+    lacking = [c.clip_id for c in training if c.clip_id not in scored or c.clip_id in outdated]
     if lacking:
         raise ArtifactMissing(
-            f"{STAGE} --weighting {config.weighting}: {len(lacking)} of {len(selection.training)} training clips "
+            f"{STAGE} --weighting {config.weighting}: {len(lacking)} of {len(training)} training clips "
             f"have no up-to-date CLIP score (first: {lacking[0]})",
             expected="results of clip-score",
             remedy="run `mead-manip clip-score` first, or train with --weighting none",
         )
 
 
-def _provenance(workspace: Workspace, selection: Selection, config: TrainConfig, common: Common) -> Provenance:
+def _provenance(workspace: Workspace, chosen: Chosen, config: TrainConfig, common: Common) -> Provenance:
     def keys(stage: str, clips: Sequence[Labels]) -> dict[str, str]:
         return {clip.clip_id: store.read_key(workspace.path(stage, clip.clip_id)) for clip in clips}
 
-    inputs = {"training": keys("reconstruct3d", selection.training)}
-    inputs["validation"] = keys("reconstruct3d", selection.validation)
+    inputs: dict[str, Any] = {"training": keys("reconstruct3d", chosen.selection.training)}
+    inputs["validation"] = keys("reconstruct3d", chosen.selection.validation)
     if config.weighting != "none":
-        inputs["clip_scores"] = keys("clip-score", selection.training)
+        inputs["clip_scores"] = keys("clip-score", chosen.selection.training)
+    if config.affwild2 is not None:
+        of_clip = chosen.frame_labels.of_clip
+        inputs["annotations"] = {name: hashlib.sha256(of_clip[name].tobytes()).hexdigest() for name in sorted(of_clip)}
+    if config.init:
+        if config.init == config.run:
+            raise UsageError(
+                f"--init {config.init}: the run itself", expected="another run", remedy="name it with --run"
+            )
+        inputs["init"] = store.read_key(initial_weights(workspace, config.init))
     params = {**result_params(config), **settings_of(config), "seed": common.seed}
     return Provenance(ManipulatorWeights.schema_id(), STAGE, STAGE_VERSION, params, inputs)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """Everything a training needs, in memory."""
-
-    training: list[ClipSequence]
-    validation: list[ClipSequence]
-    coef_names: tuple[str, ...]
-    face_model: str
-    trust: torch.Tensor  # lambda of every training clip
-    weights: torch.Tensor  # what it becomes under the weighting
-    scaling: str
-    windows: Windows
-    validation_windows: Windows | None
-    learner: Learner
-    recipe: Recipe
-    device: torch.device
-
-    @classmethod
-    def of(cls, workspace: Workspace, selection: Selection, config: TrainConfig, common: Common) -> _Job:
-        device = choose_device(common.device)
-        source = _Clips(workspace)
-        weighted = config.weighting != "none"
-        training = [source.clip(labels, scored=weighted) for labels in selection.training]
-        validation = [source.clip(labels, scored=False) for labels in selection.validation]
-        emotions = tuple(e for e in NED_EMOTIONS if any(clip.labels.emotion == e for clip in training))
-        validation = [clip for clip in validation if clip.labels.emotion in emotions]
-        trust = torch.tensor([clip.trust for clip in training])
-        labels = torch.tensor([emotions.index(clip.labels.emotion) for clip in training])
-        weights = clip_weights(config.weighting, trust, labels)
-
-        windows = Windows(training, emotions, weights, seed=common.seed)
-        recipe = recipe_of(config, len(windows), source.coef_names)
-        scaling = config.scaling if config.scaling != "auto" else default_scaling(source.face_model)
-        scale = Scale.of(windows.frames, scaling)
-        nets = new_manipulator(Architecture.of_size(config.size, len(source.coef_names), emotions), scale, common.seed)
-        held_out = Windows(validation, emotions, torch.ones(len(validation)), seed=common.seed) if validation else None
-        return cls(
-            training,
-            validation,
-            source.coef_names,
-            source.face_model,
-            trust,
-            weights,
-            scaling,
-            windows.scaled(scale, device),
-            held_out.scaled(scale, device) if held_out else None,
-            Learner(nets.to(device), recipe),
-            recipe,
-            device,
-        )
-
-
-class _Clips:
-    """Loads clips and refuses those of another face model than the first."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
-        self.face_model = ""
-        self.coef_names: tuple[str, ...] = ()
-
-    def clip(self, labels: Labels, *, scored: bool) -> ClipSequence:
-        found = store.load(Reconstruction, self.workspace.path("reconstruct3d", labels.clip_id))
-        names = ("jaw_pose_x", *found.coef_names)
-        if not self.coef_names:
-            self.face_model, self.coef_names = found.face_model, names
-        if (found.face_model, names) != (self.face_model, self.coef_names):
-            raise ArtifactInvalid(
-                f"{labels.clip_id}: {len(names)} coefficients of {found.face_model}",
-                expected=f"{len(self.coef_names)} of {self.face_model}, as the other clips",
-                remedy="run `mead-manip reconstruct3d` again on all clips",
-            )
-        trust = self._trust(labels) if scored else 1.0
-        return ClipSequence(labels, coefs_of(found.jaw_pose, found.expression), found.visible, trust)
-
-    def _trust(self, labels: Labels) -> float:
-        path = self.workspace.path("clip-score", labels.clip_id)
-        scores = store.load(ClipScores, path)
-        if scores.label != labels.emotion:
-            raise ArtifactInvalid(
-                f"{path}: scored as {scores.label!r}", expected=f"{labels.emotion!r}, the clip's label"
-            )
-        return scores.weight
-
-
-# ---- learning, watched ----------------------------------------------------------------------------------------------
-
-
-def _learn(
-    job: _Job, folder: RunFolder, key: str, config: TrainConfig, *, force: bool, progress: Progress
-) -> dict[str, Any]:
-    """Run the loop to its end; where somebody stops it, the resume point is published and Interrupted raised."""
-    learner, recipe = job.learner, job.recipe
-    state = None if force else folder.load_resume_point(key)
-    if state is not None:
-        learner.load_state_dict(state)
-        progress.say(f"{STAGE}: {config.run}: resuming at iteration {learner.step} of {recipe.iterations}")
-    folder.start_metrics(learner.step)
-    remaining = range(learner.step, recipe.iterations)
-    validate_every = max(1, recipe.iterations // VALIDATIONS)
-    start = time.monotonic()
-    validation: dict[str, float] = {}
-
-    with stop_requests() as stop:
-
-        def watch(step: int, terms: Mapping[str, Terms]) -> bool:
-            done = step + 1
-            if done % LOG_EVERY == 0 or done == recipe.iterations:
-                folder.log({"step": done, "rate": recipe.rate(step), **_means(terms)})
-            if job.validation_windows is not None and (done % validate_every == 0 or done == recipe.iterations):
-                validation.update(validate(learner.published, job.validation_windows, recipe.batch_size))
-                folder.log({"step": done, "validation": validation})
-            if done % config.save_every == 0 or done == recipe.iterations or stop.made:
-                folder.save_resume_point(key, learner.state_dict())
-            return not stop.made
-
-        train(learner, job.windows, progress.clips(remaining, len(remaining), f"{STAGE} {config.run}"), watch)
-    if stop.made and learner.step < recipe.iterations:
-        raise Interrupted(
-            f"{STAGE}: interrupted after iteration {learner.step} of {recipe.iterations}",
-            remedy="run the same command again to go on",
-        )
-    finite = all(bool(parameter.isfinite().all()) for parameter in learner.nets.parameters())
-    if not finite:
-        raise MeadManipError(f"{STAGE}: the networks are no longer finite", remedy="lower --learning-rate")
-    seconds = time.monotonic() - start
-    return {"iterations": learner.step, "seconds": round(seconds, 1), "validation": validation}
-
-
-def _means(terms: Mapping[str, Terms]) -> dict[str, float]:
-    return {
-        f"{phase}.{name}": float(term.detach().mean())
-        for phase, of_phase in terms.items()
-        for name, term in of_phase.items()
-    }
+def _recorded(config: TrainConfig, common: Common) -> dict[str, Any]:
+    """Give every setting of the run, with those that preset and size decide."""
+    sources = {name: getattr(config, name) for name in ("preset", "init", "affwild2", "run")}
+    return {**result_params(config), **settings_of(config), **sources, "seed": common.seed}
 
 
 # ---- what is published ----------------------------------------------------------------------------------------------
 
 
-def _facts(job: _Job, selection: Selection, provenance: Provenance, config: TrainConfig) -> dict[str, Any]:
-    emotions = [clip.labels.emotion for clip in job.training]
+def _facts(job: Job, outcome: Outcome, chosen: Chosen, provenance: Provenance, config: TrainConfig) -> dict[str, Any]:
+    training, validation = chosen.selection.training, chosen.selection.validation
+    known = constant_pieces(job.windows.clips)
+    held_out = constant_pieces(job.validation.clips) if job.validation else known
+    emotions = outcome.nets.architecture.emotions
+    owners = {"training": training, "validation": validation}
+    weights = {} if config.affwild2 else weights_by_class(job.weights, [clip.emotion for clip in training])
     return {
         "face_model": job.face_model,
         "coef_names": list(job.coef_names),
+        "emotions": list(emotions),
         "scaling": job.scaling,
         "size": config.size,
+        "preset": config.preset,
         "weighting": config.weighting,
+        "settings": settings_of(config),
+        "iterations": outcome.iterations,
+        "seconds": outcome.seconds,
+        "published": outcome.published,
+        "published_iteration": outcome.iteration,
+        "validation": dict(outcome.validation),
         "windows": len(job.windows),
         "training_set": provenance.inputs["training"],
-        "training_actors": sorted({clip.actor for clip in selection.training}),
-        "validation_actors": sorted({clip.actor for clip in selection.validation}),
-        "mean_weight": {name: round(value, 4) for name, value in weights_by_class(job.weights, emotions).items()},
+        **{f"{part}_actors": sorted({clip.actor for clip in clips} - {""}) for part, clips in owners.items()},
+        "lambda": {clip.clip_id: round(float(trust), 6) for clip, trust in zip(training, job.trust, strict=True)},
+        "mean_weight": {name: round(value, 4) for name, value in weights.items()},
         "trusted_share": float((job.trust >= 1.0).float().mean()),
         "effective_share": float(job.weights.sum().square() / (job.weights.square().sum() * len(job.weights))),
+        "scores": referee(outcome.nets, known, [clip for clip in held_out if clip.labels.emotion in emotions]),
     }
 
 
-def _publish(nets: Manipulator, folder: RunFolder, provenance: Provenance, facts: Mapping[str, Any]) -> None:
+def _publish(outcome: Outcome, folder: RunFolder, provenance: Provenance, facts: Mapping[str, Any]) -> None:
+    nets = outcome.nets
     weights = ManipulatorWeights(nets.to_arrays(), nets.architecture.to_json(), json.dumps(facts))
     store.save(weights, folder.weights, provenance)
 
@@ -307,9 +236,11 @@ def _detail(facts: Mapping[str, Any]) -> str:
     trusted = (
         "" if facts["weighting"] == "none" else f"; mean weight {by_class}; lambda = 1 for {facts['trusted_share']:.0%}"
     )
-    on = f"actor {', '.join(facts['validation_actors'])}" if facts["validation_actors"] else "its own training actors"
+    actors = facts["validation_actors"]
+    on = f"actor {', '.join(actors)}" if actors else "its own training actors"
+    best = f", the best at {facts['published_iteration']}" if facts["published"] == "best" else ""
     return (
-        f"{facts['size']} network, {facts['iterations']} iterations, {facts['windows']} windows{trusted}; on {on}: "
-        f"emotion accuracy {scores['balanced_accuracy']:.2f} (real clips {scores['ceiling']:.2f}), "
+        f"{facts['size']} network, {facts['iterations']} iterations{best}, {facts['windows']} windows{trusted}; "
+        f"on {on}: emotion accuracy {scores['balanced_accuracy']:.2f} (real clips {scores['ceiling']:.2f}), "
         f"jaw correlation {scores['jaw_correlation']:.3f}"
     )

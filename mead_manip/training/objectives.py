@@ -18,7 +18,9 @@ WEIGHTINGS = ("literal", "none", "provenance", "provenance-classnorm")
 
 DISCRIMINATOR_TERMS = ("real", "fake")
 GENERATOR_TERMS = ("adversarial", "style", "cycle", "mouth")
-TERMS = (*DISCRIMINATOR_TERMS, *GENERATOR_TERMS, "lips")  # "lips" is ours, and off unless it has a weight
+OUR_TERMS = ("lips", "r1", "diversity")  # off unless they have a weight
+TERMS = (*DISCRIMINATOR_TERMS, *GENERATOR_TERMS, *OUR_TERMS)
+_OF_SOURCE_LABEL = ("real", "r1")  # they look at the head of D that the source's label picks
 
 
 def least_squares(logit: Float[Tensor, " batch"], target: float) -> Float[Tensor, " batch"]:
@@ -55,6 +57,25 @@ def lip_correlation(
     return _correlation(coefs[..., index], other[..., index], LIPS_EPSILON).mean(dim=1)
 
 
+def gradient_penalty(
+    logit: Float[Tensor, " batch"], coefs: Float[Tensor, "batch frame coef"]
+) -> Float[Tensor, " batch"]:
+    """Half the squared slope of the verdict at each real window (R1, in StarGAN v2's form). Not in NED.
+
+    `coefs` must require a gradient. A sample's verdict depends on that sample alone, so the slope of the sum is all
+    slopes.
+    """
+    (slope,) = torch.autograd.grad(logit.sum(), coefs, create_graph=True)
+    return 0.5 * slope.square().sum(dim=(1, 2))
+
+
+def style_diversity(
+    coefs: Float[Tensor, "batch frame coef"], other: Float[Tensor, "batch frame coef"]
+) -> Float[Tensor, " batch"]:
+    """Mean absolute difference of windows that two latents made of one source (StarGAN v2). Not in NED."""
+    return (coefs - other).abs().mean(dim=(1, 2))
+
+
 def weighted_sum(
     terms: Mapping[str, Float[Tensor, " batch"]],
     weights: Mapping[str, float],
@@ -71,7 +92,7 @@ def latent_sample_weights(weighting: str, source: Float[Tensor, " batch"]) -> di
     """Sample weights of all terms where the style comes from noise: only the source has a label that can be wrong."""
     if weighting in ("literal", "none"):
         return dict.fromkeys(TERMS, source)
-    return dict.fromkeys(TERMS, torch.ones_like(source)) | {"real": source}
+    return dict.fromkeys(TERMS, torch.ones_like(source)) | dict.fromkeys(_OF_SOURCE_LABEL, source)
 
 
 def reference_sample_weights(
@@ -81,7 +102,7 @@ def reference_sample_weights(
     if weighting in ("literal", "none"):
         return dict.fromkeys(TERMS, source)
     doubtful = dict.fromkeys(("fake", "adversarial", "style"), reference)
-    return dict.fromkeys(TERMS, torch.ones_like(source)) | {"real": source} | doubtful
+    return dict.fromkeys(TERMS, torch.ones_like(source)) | dict.fromkeys(_OF_SOURCE_LABEL, source) | doubtful
 
 
 def clip_weights(

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mead_manip.config import TrainConfig
 from mead_manip.errors import UsageError
+from mead_manip.models.manipulator import WINDOW
 
 # Units of the built-in head that speech moves: raised and lowered lip, rounding, funnel, press, part, suck.
 LIP_UNITS = ("AU10", "AU16", "AU18", "AU22", "AU24", "AU25", "AU28")
 DECAY_STEPS = 10  # the learning rate falls to zero in this many equal steps
 SHORT_RUN_DECAY = 0.3  # the last part of a run counted in iterations, in which it falls
 
-# Where a setting is not given, the size decides. `full` is NED's fine-tuning on MEAD. `small` learns twenty times as
-# fast. It holds the mapping network back (a hundredth of the step, StarGAN v2's proportion): at an equal step its codes
-# collapse to one before the discriminator can tell emotions apart. And it weighs the adversarial term four times: at
-# once, one or two of the six emotions were not learned in 400 iterations (docs/manipulator.md).
-_FULL = {
+# A setting that is not given comes from the preset, if one is named, else from the size.
+_OFF = {
+    "weight_lips": 0.0,
+    "weight_r1": 0.0,
+    "weight_diversity": 0.0,
+    "balanced": False,
+    "intensity_levels": False,
+    "window": WINDOW,
+}
+# `full` is NED's fine-tuning on MEAD. `small` learns twenty times as fast. It holds the mapping network back (a
+# hundredth of the step, StarGAN v2's proportion): at an equal step its codes collapse to one before the discriminator
+# can tell emotions apart. And it weighs the adversarial term four times: at once, one or two of the six emotions were
+# not learned in 400 iterations (docs/manipulator.md).
+_FULL = _OFF | {
     "epochs": 10,
     "iterations": None,
     "batch_size": 64,
@@ -26,7 +37,7 @@ _FULL = {
     "ema": 0.0,
     "weight_adversarial": 1.0,
 }
-_SMALL = {
+_SMALL = _OFF | {
     "epochs": None,
     "iterations": 400,
     "batch_size": 32,
@@ -35,7 +46,14 @@ _SMALL = {
     "ema": 0.99,
     "weight_adversarial": 4.0,
 }
-_BY_SIZE = {"full": _FULL, "small": _SMALL}
+_BY_SIZE: dict[str, dict[str, Any]] = {"full": _FULL, "small": _SMALL}
+# `ned` is NED's fine-tuning whatever the size of the networks. `ours` is what the measurements in
+# docs/manipulator.md favour; how long and how fast stays the size's.
+_PRESETS: dict[str, dict[str, Any]] = {
+    "ned": _FULL,
+    "ours": {"mapping_rate": 0.01, "ema": 0.99, "weight_adversarial": 4.0, "weight_lips": 1.0},
+}
+_LENGTH = ("epochs", "iterations")  # of a run: they exclude each other
 
 
 @dataclass(frozen=True)
@@ -53,62 +71,80 @@ class Recipe:
     generator_weights: dict[str, float] = field(default_factory=dict)
     lips: tuple[int, ...] = ()  # coefficients of the lips, if their motion is a term of its own
     discriminator_weights: dict[str, float] = field(default_factory=lambda: {"real": 1.0, "fake": 1.0})
+    diversity: float = 0.0  # weight of the difference that two latents make, at the start
+    bf16: bool = False
 
     def rate(self, iteration: int) -> float:
         """Give the learning rate of an iteration."""
         taken = max(0, 1 + (iteration - self.decay_from) // self.decay_every)
         return self.learning_rate * max(0.0, 1.0 - taken / DECAY_STEPS)
 
+    def latent_weights(self, iteration: int) -> dict[str, float]:
+        """Give the weights of the generator's terms where styles come from noise: diversity falls to 0 over the run."""
+        if not self.diversity:
+            return self.generator_weights
+        left = max(0.0, 1.0 - iteration / self.iterations)
+        return self.generator_weights | {"diversity": self.diversity * left}
 
-def settings_of(config: TrainConfig) -> dict[str, float | int | None]:
-    """Give the settings that depend on the size, those that were given as they were given."""
+
+def settings_of(config: TrainConfig) -> dict[str, Any]:
+    """Settle the settings that depend on preset and size: given, else the preset's, else the size's."""
     given = {name: getattr(config, name) for name in _FULL}
-    settled = {name: _BY_SIZE[config.size][name] if value is None else value for name, value in given.items()}
-    # Iterations and epochs exclude each other: what was given wins over the size's own.
-    if config.epochs is not None and config.iterations is None:
-        settled["iterations"] = None
-    return settled
+    layers: list[Mapping[str, Any]] = [given, _PRESETS.get(config.preset or "", {}), _BY_SIZE[config.size]]
+    settled = {
+        name: next((layer[name] for layer in layers if layer.get(name) is not None), None)
+        for name in _FULL
+        if name not in _LENGTH
+    }
+    length = next(layer for layer in layers if any(layer.get(name) is not None for name in _LENGTH))
+    return settled | {name: length.get(name) for name in _LENGTH}
 
 
 def recipe_of(config: TrainConfig, n_windows: int, coef_names: Sequence[str] = ()) -> Recipe:
     """Settle the schedule for a number of training windows of named coefficients."""
     settled = settings_of(config)
-    batch_size = min(int(settled["batch_size"] or 1), n_windows)
+    batch_size = min(settled["batch_size"], n_windows)
     per_epoch = n_windows // batch_size
     if settled["iterations"] is not None:
-        iterations = int(settled["iterations"])
+        iterations = settled["iterations"]
         decay_every = max(1, round(SHORT_RUN_DECAY * iterations / DECAY_STEPS))
         decay_from = iterations - DECAY_STEPS * decay_every + decay_every
     else:
         # NED: the rate drops by a tenth after each of the last ten epochs.
-        epochs = int(settled["epochs"] or 1)
+        epochs = settled["epochs"]
         iterations, decay_every = epochs * per_epoch, per_epoch
         decay_from = max(1, epochs - DECAY_STEPS + 1) * per_epoch
-    weights = {
-        "adversarial": float(settled["weight_adversarial"] or 0.0),
+    lips = lips_of(config, coef_names)
+    generator_weights = {
+        "adversarial": settled["weight_adversarial"],
         "style": config.weight_style,
         "cycle": config.weight_cycle,
         "mouth": config.weight_mouth,
+        **({"lips": settled["weight_lips"]} if lips else {}),
     }
-    lips = _lips(config, coef_names)
+    r1 = settled["weight_r1"]
     return Recipe(
         iterations,
         batch_size,
-        float(settled["learning_rate"] or 0.0),
-        float(settled["mapping_rate"] or 0.0),
-        float(settled["ema"] or 0.0),
+        settled["learning_rate"],
+        settled["mapping_rate"],
+        settled["ema"],
         decay_from,
         decay_every,
         config.weighting,
-        weights | ({"lips": config.weight_lips} if lips else {}),
+        generator_weights,
         lips,
+        {"real": 1.0, "fake": 1.0, **({"r1": r1} if r1 else {})},
+        settled["weight_diversity"],
+        config.precision == "bf16",
     )
 
 
-def _lips(config: TrainConfig, coef_names: Sequence[str]) -> tuple[int, ...]:
-    if config.weight_lips == 0:
+def lips_of(config: TrainConfig, coef_names: Sequence[str]) -> tuple[int, ...]:
+    """Give the coefficients of the lips if they have a term; a preset's wish yields to a face model without any."""
+    if not settings_of(config)["weight_lips"]:
         return ()
     lips = tuple(index for index, name in enumerate(coef_names) if name.startswith(LIP_UNITS))
-    if not lips:
+    if not lips and config.weight_lips:
         raise UsageError("--weight-lips: this face model names no unit of the lips", expected="0")
     return lips

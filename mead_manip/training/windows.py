@@ -1,25 +1,25 @@
 """What the manipulator learns from: which clips, cut into which windows, on which scale, in which order.
 
-The frames of all clips are held once; a window is an index into them. The order of the batches and the noise depend on
-the seed and the number of the step alone, so a resumed run meets exactly the batches of an uninterrupted one.
+The frames of all clips are held once; a window is an index into them, and a clip a view. The order of the batches and
+the noise depend on the seed and the number of the step alone, so a resumed run meets exactly the batches of an
+uninterrupted one, and several processes their own parts of the batches of one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int8, Int64
 from torch import Tensor
 
 from mead_manip.emotions import NED_EMOTIONS
-from mead_manip.errors import MeadManipError, UsageError
-from mead_manip.models.manipulator import NOISE, WINDOW
+from mead_manip.errors import MeadManipError
+from mead_manip.models.manipulator import LEVELS, WINDOW
+from mead_manip.training.drawing import balanced_order, class_members, draw_noise, generator_of, order
 
-NED_VALIDATION = "M023"  # NED trains on M003, M009, W029 and validates on this actor
 LOWEST_SPREAD = 0.1  # a coefficient that hardly moves counts as having this share of the median spread
 RANGE_PERCENT = (0.5, 99.5)  # the training range that edited coefficients are kept in
 
@@ -43,15 +43,7 @@ class ClipSequence:
     coefs: Float32[np.ndarray, "frame coef"]
     visible: Bool[np.ndarray, " frame"]
     trust: float = 1.0
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The clips of a run, and what is worth saying about the choice."""
-
-    training: list[Labels]
-    validation: list[Labels]
-    notes: list[str]
+    frame_emotion: Int8[np.ndarray, " frame"] | None = None  # NED's index, -1 unknown; where frames have labels
 
 
 @dataclass(frozen=True)
@@ -65,34 +57,9 @@ class Batch:
     reference_emotion: Int64[Tensor, " batch"]
     reference_weight: Float[Tensor, " batch"]
     noise: Float[Tensor, "batch noise"]
-
-
-def select(
-    clips: Iterable[Labels],
-    *,
-    views: Sequence[str],
-    levels: Sequence[str],
-    actors: Sequence[str] = (),
-    val_actors: Sequence[str] = (),
-) -> Selection:
-    """Choose as NED does: one view, the strongest level, neutral at any, no contempt, an actor held out.
-
-    A clip of unknown view counts as wanted. An emotion that has no clip of a wanted level is taken at its highest.
-    """
-    usable = [clip for clip in clips if clip.emotion in NED_EMOTIONS and clip.view in ("", *views)]
-    held_out = _held_out(sorted({clip.actor for clip in usable}), actors, val_actors)
-    wanted_levels = {_level(word) for word in levels}
-    training, validation, notes = [], [], []
-    for emotion in NED_EMOTIONS:
-        of_emotion = [clip for clip in usable if clip.emotion == emotion]
-        chosen = [clip for clip in of_emotion if emotion == "neutral" or clip.level in wanted_levels]
-        if of_emotion and not chosen:
-            highest = max(clip.level for clip in of_emotion)
-            chosen = [clip for clip in of_emotion if clip.level == highest]
-            notes.append(f"{emotion}: no clip of level {', '.join(levels)}; taking level {highest or 'unknown'}")
-        validation += [clip for clip in chosen if clip.actor in held_out]
-        training += [clip for clip in chosen if clip.actor not in held_out and (not actors or clip.actor in actors)]
-    return Selection(training, validation, notes)
+    other_noise: Float[Tensor, "batch noise"]  # a second latent, for the diversity term
+    source_level: Float[Tensor, " batch"]  # of intensity, 1 to 3; the highest for neutral and where unknown
+    reference_level: Float[Tensor, " batch"]
 
 
 def visible_runs(visible: Bool[np.ndarray, " frame"]) -> list[tuple[int, int]]:
@@ -130,39 +97,59 @@ class Scale:
 
 
 class Windows:
-    """All windows of some clips, hop 1, never across clips or over frames without a face."""
+    """All windows of some clips, hop 1, never across clips or over frames without a face (or, if they have, a label).
+
+    The clips are read one by one into one array of their visible frames, of which `clips` are views. Where `n_frames`
+    (as many as all clips have, or more) is given, `clips` may be a generator: then no frame is ever held twice.
+    """
 
     def __init__(
-        self, clips: Sequence[ClipSequence], emotions: Sequence[str], weights: Float[Tensor, " clip"], *, seed: int
+        self,
+        clips: Iterable[ClipSequence],
+        emotions: Sequence[str],
+        weights: Float[Tensor, " clip"],
+        *,
+        seed: int,
+        window: int = WINDOW,
+        balanced: bool = False,
+        n_frames: int | None = None,
     ) -> None:
-        frames, starts, owners, offset = [], [], [], 0
-        for index, clip in enumerate(clips):
-            for first, stop in visible_runs(clip.visible):
-                n_windows = stop - first - WINDOW + 1
-                if n_windows < 1:
-                    continue
-                frames.append(torch.from_numpy(clip.coefs[first:stop]))
-                starts.append(torch.arange(offset, offset + n_windows))
-                owners.append(torch.full((n_windows,), index))
-                offset += stop - first
-        if not frames:
-            raise MeadManipError(f"no run of {WINDOW} visible frames in {len(clips)} clips", expected="at least one")
-        labels = torch.tensor([emotions.index(clip.labels.emotion) for clip in clips])
-        owner = torch.cat(owners)
-        self.seed = seed
-        self.frames = torch.cat(frames)
-        self.starts = torch.cat(starts)
-        self.emotion = labels[owner]
-        self.weight = weights[owner].to(torch.float32)
+        if n_frames is None:
+            clips = list(clips)
+            n_frames = sum(int(clip.visible.sum()) for clip in clips)
+        self.clips: list[ClipSequence] = []
+        self.seed, self.window = seed, window
+        pool, offset = np.empty((0, 0), np.float32), 0
+        found = []
+        for clip in clips:
+            if not self.clips:
+                pool = np.empty((n_frames, clip.coefs.shape[1]), np.float32)
+            stop = offset + int(clip.visible.sum())
+            np.compress(clip.visible, clip.coefs, axis=0, out=pool[offset:stop])
+            found += _windows_of(clip, offset, len(self.clips), emotions, window)
+            self.clips.append(_visible_view(clip, pool[offset:stop]))
+            offset = stop
+        if not found:
+            raise MeadManipError(
+                f"no run of {window} visible frames in {len(self.clips)} clips", expected="at least one"
+            )
+        starts, labels, owners, levels = (np.concatenate(part) for part in zip(*found, strict=True))
+        self.frames = torch.from_numpy(pool[:offset])
+        self.starts, self.emotion = torch.from_numpy(starts), torch.from_numpy(labels)
+        self.weight = weights[torch.from_numpy(owners)].to(torch.float32)
+        self.level = torch.from_numpy(levels)
+        self.scale: Scale | None = None
+        self._groups = class_members(self.emotion) if balanced else []
+        self._balanced: tuple[int, Tensor] = (-1, self.starts)
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def scaled(self, scale: Scale, device: torch.device) -> Windows:
-        """Move to the networks' scale and device, in place: the frames are never held twice."""
-        self.frames = self.frames.sub_(scale.mean).div_(scale.std).to(device)
-        self.starts, self.emotion, self.weight = (
-            tensor.to(device) for tensor in (self.starts, self.emotion, self.weight)
+        """Move to a device, and give batches on the networks' scale from now on. The clips stay as they are."""
+        self.scale = Scale(*(part.to(device) for part in (scale.mean, scale.std, scale.low, scale.high)))
+        self.frames, self.starts, self.emotion, self.weight, self.level = (
+            tensor.to(device) for tensor in (self.frames, self.starts, self.emotion, self.weight, self.level)
         )
         return self
 
@@ -170,37 +157,56 @@ class Windows:
         """Count the full batches of one pass; a last partial one is left out."""
         return max(1, len(self) // batch_size)
 
-    def batch(self, step: int, batch_size: int) -> Batch:
-        """Give the batch of a step: the source loader's next windows, and as many of the reference loader."""
+    def batch(self, step: int, batch_size: int, part: slice = slice(None)) -> Batch:
+        """Give the batch of a step: the source loader's next windows, and as many of the reference loader.
+
+        `part` gives only some of its samples: those that one of several processes works on.
+        """
         epoch, position = divmod(step, self.batches_per_epoch(batch_size))
         chosen = slice(position * batch_size, (position + 1) * batch_size)
-        source = _order(len(self), self.seed, epoch, "source")[chosen].to(self.starts.device)
-        reference = _order(len(self), self.seed, epoch, "reference")[chosen].to(self.starts.device)
-        noise = torch.randn(len(source), NOISE, generator=_generator(self.seed, step, "noise"))
-        return self._batch(source, reference, noise.to(self.frames))
+        source = self._source_order(epoch)[chosen][part]
+        reference = order(len(self), self.seed, epoch, "reference")[chosen][part]
+        n_samples = min(batch_size, len(self))
+        noise, other = (draw_noise(n_samples, self.seed, step, role)[part] for role in ("noise", "other noise"))
+        return self._batch(source, reference, noise, other)
 
     def all_batches(self, batch_size: int) -> Iterable[Batch]:
         """Give every window once as a source, with shuffled references: the same batches at every call."""
-        order = _order(len(self), self.seed, 0, "validation").to(self.starts.device)
+        references = order(len(self), self.seed, 0, "validation")
         for index in range(0, len(self), batch_size):
-            source = torch.arange(index, min(index + batch_size, len(self)), device=self.starts.device)
-            noise = torch.randn(len(source), NOISE, generator=_generator(self.seed, index, "validation noise"))
-            yield self._batch(source, order[index : index + batch_size], noise.to(self.frames))
+            source = torch.arange(index, min(index + batch_size, len(self)))
+            noise = draw_noise(len(source), self.seed, index, "validation noise")
+            yield self._batch(source, references[index : index + batch_size], noise, noise)
 
-    def _batch(self, source: Tensor, reference: Tensor, noise: Tensor) -> Batch:
+    def _source_order(self, epoch: int) -> Tensor:
+        if not self._groups:
+            return order(len(self), self.seed, epoch, "source")
+        if self._balanced[0] != epoch:
+            generator = generator_of(self.seed, epoch, "balanced source")
+            self._balanced = (epoch, balanced_order(self._groups, len(self), generator))
+        return self._balanced[1]
+
+    def _batch(self, source: Tensor, reference: Tensor, noise: Tensor, other: Tensor) -> Batch:
+        device = self.starts.device
+        source, reference = source.to(device), reference.to(device)
+        windows = self._windows(torch.cat([source, reference]))
         return Batch(
-            self._windows(source),
+            windows[: len(source)],
             self.emotion[source],
             self.weight[source],
-            self._windows(reference),
+            windows[len(source) :],
             self.emotion[reference],
             self.weight[reference],
-            noise,
+            noise.to(device),
+            other.to(device),
+            self.level[source],
+            self.level[reference],
         )
 
     def _windows(self, index: Tensor) -> Tensor:
-        taps = torch.arange(WINDOW, device=index.device)
-        return self.frames[self.starts[index][:, None] + taps]
+        taps = torch.arange(self.window, device=index.device)
+        windows = self.frames[self.starts[index][:, None] + taps]
+        return windows if self.scale is None else windows.sub_(self.scale.mean).div_(self.scale.std)
 
 
 def weights_by_class(weights: Float[Tensor, " clip"], emotions: Sequence[str]) -> Mapping[str, float]:
@@ -211,36 +217,38 @@ def weights_by_class(weights: Float[Tensor, " clip"], emotions: Sequence[str]) -
     }
 
 
-# ---- below: who is held out, and the order of things ----------------------------------------------------------------
+# ---- below: what a clip holds ---------------------------------------------------------------------------------------
 
 
-def _held_out(known: list[str], actors: Sequence[str], val_actors: Sequence[str]) -> set[str]:
-    if tuple(val_actors) == ("none",):
-        return set()
-    unknown = sorted({*actors, *val_actors} - set(known))
-    if unknown:
-        raise UsageError(f"unknown actor {unknown[0]!r}", expected="one of " + ", ".join(known))
-    if val_actors:
-        return set(val_actors)
-    candidates = [actor for actor in known if actor not in actors]
-    if len(known) < 2 or not candidates:
-        return set()
-    return {NED_VALIDATION if NED_VALIDATION in candidates else candidates[-1]}
+def _windows_of(
+    clip: ClipSequence, offset: int, owner: int, emotions: Sequence[str], window: int
+) -> list[tuple[np.ndarray, ...]]:
+    """Give start, emotion, owner and level of the windows of a clip whose visible frames lie at `offset`."""
+    usable = clip.visible if clip.frame_emotion is None else clip.visible & (clip.frame_emotion >= 0)
+    place = offset + np.cumsum(clip.visible) - 1
+    level = clip.labels.level if clip.labels.level and clip.labels.emotion != "neutral" else LEVELS
+    found: list[tuple[np.ndarray, ...]] = []
+    for first, stop in visible_runs(usable):
+        n_windows = stop - first - window + 1
+        if n_windows < 1:
+            continue
+        if clip.frame_emotion is None:
+            labels = np.full(n_windows, emotions.index(clip.labels.emotion))
+        else:
+            labels = _majority(clip.frame_emotion[first:stop], emotions, window)
+        starts = place[first] + np.arange(n_windows)
+        found.append((starts, labels, np.full(n_windows, owner), np.full(n_windows, level, np.float32)))
+    return found
 
 
-def _level(word: str) -> int:
-    digits = word.removeprefix("level_")
-    if digits not in ("1", "2", "3"):
-        raise UsageError(f"--levels: {word!r}", expected="1, 2 or 3")
-    return int(digits)
+def _majority(frames: np.ndarray, emotions: Sequence[str], window: int) -> np.ndarray:
+    """Give the most frequent label of every window, as an index into `emotions`; the first of several."""
+    own = np.array([NED_EMOTIONS.index(emotion) for emotion in emotions])
+    counts = np.cumsum(np.pad(frames[:, None] == own, ((1, 0), (0, 0))), axis=0)
+    return (counts[window:] - counts[:-window]).argmax(axis=1)
 
 
-@lru_cache(maxsize=4)
-def _order(n_windows: int, seed: int, epoch: int, role: str) -> Tensor:
-    return torch.randperm(n_windows, generator=_generator(seed, epoch, role))
-
-
-def _generator(seed: int, index: int, role: str) -> torch.Generator:
-    """Give a generator that depends on nothing but its name and number."""
-    state = np.random.SeedSequence([seed, index, *role.encode()]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+def _visible_view(clip: ClipSequence, coefs: np.ndarray) -> ClipSequence:
+    """Give a clip of its visible frames alone, which lie at `coefs`."""
+    frame_emotion = None if clip.frame_emotion is None else clip.frame_emotion[clip.visible]
+    return ClipSequence(clip.labels, coefs, np.ones(len(coefs), bool), clip.trust, frame_emotion)

@@ -81,7 +81,13 @@ def test_a_run_publishes_weights_that_can_be_used_and_is_then_fresh(workspace, c
     summary = train(workspace, common)
     assert summary.done == ["manipulator"] and "actor A3" in summary.detail
     folder = workspace.run_dir("manipulator")
-    assert {path.name for path in folder.iterdir()} == {"config.toml", "metrics.jsonl", "resume.pt", "weights.h5"}
+    assert {path.name for path in folder.iterdir()} == {
+        "config.toml",
+        "metrics.jsonl",
+        "resume.pt",
+        "best.pt",
+        "weights.h5",
+    }
     weights = load(workspace)
     facts = json.loads(weights.facts)
     assert facts["coef_names"] == ["jaw_pose_x", "coef_0", "coef_1", "coef_2", "coef_3"]

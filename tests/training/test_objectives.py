@@ -100,9 +100,10 @@ def test_provenance_weighs_only_what_relies_on_a_label(weighting):
     pair = reference_sample_weights(weighting, source, reference)
     ones = torch.ones(2)
     assert torch.equal(latent["real"], source) and torch.equal(pair["real"], source)
-    assert all(torch.equal(latent[name], ones) for name in TERMS if name != "real")
+    assert all(torch.equal(latent[name], ones) for name in TERMS if name not in ("real", "r1"))
+    assert torch.equal(latent["r1"], source) and torch.equal(pair["r1"], source)
     assert all(torch.equal(pair[name], reference) for name in ("fake", "adversarial", "style"))
-    assert all(torch.equal(pair[name], ones) for name in ("cycle", "mouth"))
+    assert all(torch.equal(pair[name], ones) for name in ("cycle", "mouth", "lips"))
 
 
 def test_class_means_are_1_after_normalisation_and_the_ranking_stays():

@@ -7,12 +7,12 @@ import torch
 from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.errors import MeadManipError, UsageError
 from mead_manip.models.manipulator import WINDOW
+from mead_manip.training.selection import select
 from mead_manip.training.windows import (
     ClipSequence,
     Labels,
     Scale,
     Windows,
-    select,
     visible_runs,
     weights_by_class,
 )
