@@ -112,7 +112,8 @@ def histograms(weights: Sequence[Weight]) -> bytes:
             axis.axvline(median, color=_INK, linewidth=1, linestyle="--")
             axis.set_title(f"{n_clips} clips, median {median:.2f}", fontsize=7, loc="left", pad=2)
         else:
-            axis.set_axis_off()
+            axis.tick_params(left=False, bottom=False, labelleft=False)
+            axis.spines[:].set_visible(False)
             axis.text(
                 0.5, 0.5, "no clips", fontsize=7, ha="center", va="center", color="#999", transform=axis.transAxes
             )
@@ -121,7 +122,7 @@ def histograms(weights: Sequence[Weight]) -> bytes:
         axis.yaxis.get_major_locator().set_params(integer=True, nbins=3)
         axis.spines[["top", "right"]].set_visible(False)
     for row, label in enumerate(labels):
-        axes[row, 0].text(-0.3, 0.5, label, fontsize=9, ha="right", va="center", transform=axes[row, 0].transAxes)
+        axes[row, 0].set_ylabel(label, fontsize=9, rotation=0, ha="right", va="center", labelpad=12)
     for column, level in enumerate(levels):
         axes[-1, column].set_xlabel(f"lambda (level {level})" if level else "lambda", fontsize=8)
     if len(groups) > 1:
@@ -185,7 +186,7 @@ def _map(table: Float[np.ndarray, "row column"], rows: Sequence[str], columns: S
     axis.set_yticks(range(len(rows)), rows, fontsize=8)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axis, shrink=0.9)
+    bar = figure.colorbar(image, ax=axis, shrink=min(0.9, 8 / len(rows)), aspect=12)
     bar.set_label(what, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     return _png(figure)
