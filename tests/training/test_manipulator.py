@@ -1,6 +1,7 @@
 """The loop: every update lowers its own loss and moves its own networks; a resumed run is the uninterrupted one."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from mead_manip.training.manipulator import Learner, discriminator_terms, frozen
 from mead_manip.training.objectives import latent_sample_weights, reference_sample_weights, weighted_sum
 from mead_manip.training.recipe import Recipe
 from mead_manip.training.windows import ClipSequence, Labels, Windows
+from mead_manip.training.world import World
 
 EMOTIONS = ("neutral", "angry", "happy")
 ONES = dict.fromkeys(("adversarial", "style", "cycle", "mouth"), 1.0)
@@ -31,18 +33,18 @@ def recipe(**changes) -> Recipe:
     return Recipe(**{**settings, **changes})
 
 
-def windows(trust: tuple[float, ...] = (1.0, 0.4, 0.7)) -> Windows:
+def windows(trust: tuple[float, ...] = (1.0, 0.4, 0.7), **options) -> Windows:
     rng = np.random.default_rng(0)
     clips = []
     for index, emotion in enumerate(EMOTIONS):
         coefs = rng.normal(index, 1, (24, 5)).astype(np.float32)
-        clips.append(ClipSequence(Labels(emotion, "A", emotion, 3, "front"), coefs, np.ones(24, bool)))
-    return Windows(clips, EMOTIONS, torch.tensor(trust), seed=0)
+        clips.append(ClipSequence(Labels(emotion, "A", emotion, index + 1, "front"), coefs, np.ones(24, bool)))
+    return Windows(clips, EMOTIONS, torch.tensor(trust), seed=0, **options)
 
 
-def networks() -> Manipulator:
+def networks(levels: int = 0) -> Manipulator:
     torch.manual_seed(0)
-    return Manipulator(Architecture.of_size("small", 5, EMOTIONS))
+    return Manipulator(Architecture.of_size("small", 5, EMOTIONS, levels=levels))
 
 
 def run(learner: Learner, data: Windows, until: int) -> list[dict]:
@@ -139,17 +141,29 @@ def test_without_weighting_the_clips_lambda_changes_nothing():
         assert torch.equal(one, other) and torch.equal(one, third)
 
 
-def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path):
-    whole = Learner(networks(), recipe())
-    expected = run(whole, windows(), 6)
+ALL_ON = {
+    "generator_weights": ONES | {"lips": 0.5},
+    "lips": (2, 3),
+    "discriminator_weights": {"real": 1.0, "fake": 1.0, "r1": 0.5},
+    "diversity": 1.0,
+}
 
-    first = Learner(networks(), recipe())
-    run(first, windows(), 3)
+
+@pytest.mark.parametrize(("changes", "levels"), [({}, 0), (ALL_ON, 3)], ids=["plain", "all options"])
+def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, changes, levels):
+    def data() -> Windows:
+        return windows(balanced=bool(changes))
+
+    whole = Learner(networks(levels), recipe(**changes))
+    expected = run(whole, data(), 6)
+
+    first = Learner(networks(levels), recipe(**changes))
+    run(first, data(), 3)
     assert first.step == 3
     torch.save(first.state_dict(), tmp_path / "resume.pt")
-    second = Learner(networks(), recipe())
+    second = Learner(networks(levels), recipe(**changes))
     second.load_state_dict(torch.load(tmp_path / "resume.pt", weights_only=True))
-    rest = run(second, windows(), 6)
+    rest = run(second, data(), 6)
 
     assert rest == expected[3:]
     for one, other in ((whole.nets, second.nets), (whole.published, second.published)):
@@ -185,3 +199,90 @@ def test_validation_averages_over_every_window_whatever_the_batch():
     assert one == other and set(one) == {"real", "fake", "adversarial", "style", "cycle", "mouth"}
     real = {size: validate(nets, data, size)["real"] for size in (7, 45)}
     assert real[7] == pytest.approx(real[45], rel=1e-5)
+
+
+class Recording(Learner):
+    """A learner that notes which networks each update stepped, and which moved."""
+
+    def __init__(self, *args) -> None:
+        super().__init__(*args)
+        self.updates = []
+
+    def update(self, loss, *names):
+        before = copy.deepcopy(self.nets.state_dict())
+        super().update(loss, *names)
+        after = self.nets.state_dict().items()
+        moved = {name.split(".")[0] for name, value in after if not torch.equal(value, before[name])}
+        self.updates.append((names, moved))
+
+
+@pytest.mark.parametrize("changes", [{}, ALL_ON], ids=["plain", "all options"])
+def test_an_iteration_is_four_updates_of_the_papers_networks(changes):
+    learner = Recording(networks(), recipe(**changes))
+    run(learner, windows(), 1)
+    expected = [("discriminator",), ("discriminator",), ("generator", "mapping", "style_encoder"), ("generator",)]
+    assert [names for names, _ in learner.updates] == expected
+    assert [moved for _, moved in learner.updates] == [set(names) for names in expected]
+
+
+def test_options_are_terms_of_their_own_where_they_belong():
+    (terms,) = run(Learner(networks(), recipe(**ALL_ON)), windows(), 1)
+    of_phase = {}
+    for name in terms:
+        of_phase.setdefault(name.split(".")[0], set()).add(name.split(".")[1])
+    assert of_phase["discriminator_latent"] == of_phase["discriminator_reference"] == {"real", "fake", "r1"}
+    assert of_phase["generator_latent"] - of_phase["generator_reference"] == {"diversity"}
+    assert terms["discriminator_latent.r1"] > 0 > terms["generator_latent.diversity"]
+
+
+def test_the_slope_penalty_flattens_the_discriminator():
+    slopes = {}
+    for weight in (0.0, 30.0):
+        weights = {"real": 1.0, "fake": 1.0, **({"r1": weight} if weight else {})}
+        learner = Learner(networks(), recipe(discriminator_weights=weights, iterations=6, decay_from=6))
+        run(learner, windows(), 6)
+        batch = windows().batch(0, 8)
+        fake = torch.zeros_like(batch.source)
+        slopes[weight] = float(discriminator_terms(learner.nets, batch, fake, penalise=True)["r1"].mean().detach())
+    assert slopes[30.0] < 0.7 * slopes[0.0]
+
+
+def test_diversity_falls_to_nothing_over_the_run():
+    falling = recipe(diversity=2.0, iterations=4)
+    assert [falling.latent_weights(step)["diversity"] for step in range(5)] == [2.0, 1.5, 1.0, 0.5, 0.0]
+    assert falling.generator_weights == ONES == recipe().latent_weights(0)
+
+
+def test_styles_are_asked_for_and_judged_by_level():
+    nets, batch = networks(levels=3), windows().batch(0, 8)
+    assert nets.discriminator(batch.source).shape == (8, 9)
+    assert set(batch.source_level.tolist()) <= {2.0, 3.0}  # neutral counts as 3, angry is 2 and happy 3 here
+    logits = nets.discriminator(batch.source)
+    place = batch.source_emotion * 3 + batch.source_level.long() - 1
+    judged = nets.discriminator.judge(batch.source, batch.source_emotion, batch.source_level)
+    assert torch.equal(judged, logits[torch.arange(8), place])
+    with pytest.raises(ValueError, match="no level"):
+        nets.mapping(batch.noise, batch.source_emotion)
+
+
+def test_parts_of_a_batch_add_up_to_its_gradient():
+    def gradient(world: World) -> torch.Tensor:
+        nets = networks()
+        batch = windows().batch(1, 7, world.part(7))
+        style = nets.style_encoder(batch.reference)
+        terms = generator_terms(nets, batch, nets.generator(batch.source, style), style)
+        trust = reference_sample_weights("literal", batch.source_weight, batch.reference_weight)
+        (world.share(7) * weighted_sum(terms, ONES, trust)).backward()
+        return torch.cat([p.grad.flatten() for p in nets.generator.parameters()])
+
+    whole = gradient(World())
+    assert torch.allclose(sum(gradient(World(rank, 3)) for rank in range(3)), whole, atol=1e-6)
+
+
+def test_the_parts_of_a_batch_are_disjoint_and_cover_it():
+    data = windows()
+    whole = data.batch(2, 8)
+    parts = [data.batch(2, 8, World(rank, 3).part(8)) for rank in range(3)]
+    for field in dataclasses.fields(whole):
+        joined = torch.cat([getattr(part, field.name) for part in parts])
+        assert torch.equal(joined, getattr(whole, field.name)), field.name

@@ -7,12 +7,14 @@ from mead_manip.training.objectives import (
     TERMS,
     clip_weights,
     cycle_distance,
+    gradient_penalty,
     jaw_correlation,
     latent_sample_weights,
     least_squares,
     lip_correlation,
     reference_sample_weights,
     style_distance,
+    style_diversity,
     weighted_sum,
 )
 
@@ -119,3 +121,17 @@ def test_class_means_are_1_after_normalisation_and_the_ranking_stays():
 def test_an_unknown_weighting_is_refused():
     with pytest.raises(KeyError, match="sometimes"):
         clip_weights("sometimes", torch.ones(2), torch.zeros(2, dtype=torch.long))
+
+
+def test_the_slope_penalty_is_half_the_squared_slope_of_each_sample():
+    windows = torch.randn(4, 10, 3, requires_grad=True)
+    slope = torch.randn(10, 3)
+    scale = torch.tensor([0.0, 1.0, 2.0, 3.0])
+    penalty = gradient_penalty(scale * (windows * slope).sum(dim=(1, 2)), windows)
+    assert torch.allclose(penalty, 0.5 * scale.square() * slope.square().sum(), rtol=1e-5)
+
+
+def test_diversity_is_the_mean_difference():
+    windows = torch.randn(4, 10, 3)
+    assert torch.equal(style_diversity(windows, windows), torch.zeros(4))
+    assert torch.allclose(style_diversity(windows, windows + 0.5), torch.full((4,), 0.5))

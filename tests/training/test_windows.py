@@ -1,5 +1,7 @@
 """Which clips, which windows, on which scale, in which order."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -137,3 +139,65 @@ def test_scales(scaling):
 def test_mean_weight_per_class():
     weights = torch.tensor([1.0, 0.5, 0.2])
     assert weights_by_class(weights, ["sad", "happy", "happy"]) == pytest.approx({"happy": 0.35, "sad": 1.0})
+
+
+def test_balanced_sources_show_every_emotion_equally_often():
+    clips = [clip(15), clip(60, "sad", 500.0), clip(20, "fear", 900.0)]
+    windows = Windows(clips, ("happy", "sad", "fear"), torch.ones(3), seed=0, balanced=True)
+    assert len(windows) == 6 + 51 + 11
+    epochs = [
+        torch.cat([windows.batch(4 * epoch + step, 17).source_emotion for step in range(4)]).bincount().tolist()
+        for epoch in range(2)
+    ]
+    assert all(max(counts) - min(counts) <= 1 for counts in epochs)
+    happy = torch.cat([batch.source[batch.source_emotion == 0] for batch in (windows.batch(s, 17) for s in range(4))])
+    _, times = happy[:, 0, 0].unique(return_counts=True)
+    assert len(times) == 6 and max(times) - min(times) <= 1
+    again = Windows(clips, ("happy", "sad", "fear"), torch.ones(3), seed=0, balanced=True)
+    assert torch.equal(again.batch(5, 17).source, windows.batch(5, 17).source)
+    assert not torch.equal(windows.batch(4, 17).source, windows.batch(0, 17).source)
+
+
+def test_windows_may_be_longer():
+    windows = Windows([clip(30), clip(19, "sad")], ("happy", "sad"), torch.ones(2), seed=0, window=20)
+    assert len(windows) == 11 and windows.batch(0, 4).source.shape == (4, 20, 2)
+
+
+def test_batches_are_scaled_and_the_clips_are_not():
+    clips = [clip(30, hidden=(3, 4))]
+    windows = Windows(clips, ("happy",), torch.ones(1), seed=0)
+    plain = windows.batch(0, 4).source
+    scale = Scale.of(windows.frames, "each")
+    scaled = windows.scaled(scale, torch.device("cpu")).batch(0, 4).source
+    assert torch.equal(scaled, (plain - scale.mean) / scale.std)
+    assert np.array_equal(windows.clips[0].coefs, clips[0].coefs[clips[0].visible])
+    assert windows.clips[0].visible.all() and np.shares_memory(windows.clips[0].coefs, windows.frames.numpy())
+
+
+def test_a_corpus_is_held_once():
+    n_clips, n_frames, n_coefs = 40, 2000, 51
+    one_corpus = n_clips * n_frames * n_coefs * 4
+
+    def clips():
+        for index in range(n_clips):
+            coefs = np.full((n_frames, n_coefs), index, np.float32)
+            yield ClipSequence(labels("M003", "happy"), coefs, np.ones(n_frames, bool))
+
+    tracemalloc.start()
+    try:
+        windows = Windows(clips(), ("happy",), torch.ones(n_clips), seed=0, n_frames=n_clips * n_frames)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(windows.clips) == n_clips and windows.clips[7].coefs[0, 0] == 7
+    assert windows.frames.numel() * 4 == one_corpus < peak < 1.4 * one_corpus
+
+
+def test_windows_of_labelled_frames_take_the_majority_and_skip_what_has_no_label():
+    plain = clip(40, "", hidden=(30,))
+    frame_emotion = np.repeat([0, 4, -1, 5, 5], [12, 6, 2, 10, 10]).astype(np.int8)
+    annotated = ClipSequence(plain.labels, plain.coefs, plain.visible, frame_emotion=frame_emotion)
+    windows = Windows([annotated], ("neutral", "happy", "sad"), torch.ones(1), seed=0)
+    # Frames 0 to 17 give 9 windows, 20 to 29 one; 31 to 39 are too few.
+    assert windows.starts.tolist() == [*range(9), 20]
+    assert windows.emotion.tolist() == [0] * 8 + [1, 2][:1] + [2]
