@@ -16,11 +16,11 @@ class Results:
     """The artifacts of one folder. A file is opened and vetted once; from then on its key is known by its stamp."""
 
     def __init__(self, folder: Path) -> None:
-        self._ledger = Ledger(folder, folder / _NAME, 1)
+        self._ledger = Ledger(folder, folder / _NAME, "keys", 1)  # a key covers the schema
 
     def check(self, path: Path, schema: type[Artifact], wanted: Provenance) -> store.State:
         """Tell whether `path` holds the result that `wanted` describes, as `store.check` does."""
-        if self._ledger.words(path) == (wanted.key,):  # the key covers the schema
+        if self._ledger.words(path) == (wanted.key,):
             return store.State(store.FRESH)
         state = store.check(path, schema, wanted)
         if state.kind is store.FRESH:
