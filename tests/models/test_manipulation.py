@@ -117,3 +117,31 @@ def test_coefficients_start_with_the_jaw_and_leave_its_other_axes():
     assert coefs[:, 0].tolist() == [0.0, 3.0]
     new_jaw, new_expression = with_coefs(jaw, coefs + 1)
     assert new_jaw.tolist() == [[1.0, 1.0, 2.0], [4.0, 4.0, 5.0]] and (new_expression == 2).all()
+
+
+@pytest.mark.parametrize("window", [4, 25])
+def test_windows_of_any_length_merge_to_their_sequence_and_are_the_shortest_clip(window):
+    torch.manual_seed(0)
+    nets = Manipulator(Architecture.of_size("small", n_coefs=6, window=window)).eval()
+    frames = torch.randn(60, 4)
+    assert torch.equal(overlap_add(frames.unfold(0, window, 1).transpose(1, 2)), frames)
+    assert manipulate(nets, clip(window), emotion="happy").shape == (window, 6)
+    with pytest.raises(ClipTooShort, match=f"at least {window}"):
+        manipulate(nets, clip(window - 1), emotion="happy")
+
+
+def test_intensity_is_a_level_where_the_networks_know_levels():
+    torch.manual_seed(0)
+    nets = Manipulator(Architecture.of_size("small", n_coefs=6, levels=3)).eval()
+    source = torch.from_numpy(clip())
+
+    def played(level: float) -> np.ndarray:
+        return restyle(nets, source, style_of_emotion(nets, "happy", level=level)).detach().numpy()
+
+    for intensity, level in ((1 / 3, 1.0), (0.5, 1.5), (2 / 3, 2.0), (1.0, 3.0)):
+        assert np.allclose(manipulate(nets, clip(), emotion="happy", intensity=intensity), played(level), atol=1e-5)
+    weak = manipulate(nets, clip(), emotion="happy", intensity=1 / 6)
+    assert np.allclose(weak, (clip() + played(1.0)) / 2, atol=1e-5)
+    assert not np.allclose(played(1.0), played(3.0), atol=1e-3)
+    whole, half = (manipulate(nets, clip(), emotion="neutral", intensity=share) for share in (1.0, 0.5))
+    assert np.allclose(half, (clip() + whole) / 2, atol=1e-5)

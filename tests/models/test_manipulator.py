@@ -1,5 +1,7 @@
 """Conformance of the four networks with NED, and the round trip of their weights."""
 
+import json
+
 import pytest
 import torch
 
@@ -62,3 +64,21 @@ def test_scale_is_undone():
     nets.coef_std.uniform_(0.5, 2.0)
     coefs = torch.randn(9, 6)
     assert torch.allclose(nets.restored(nets.standardised(coefs)), coefs, atol=1e-6)
+
+
+def test_levels_are_one_input_and_a_head_per_level_and_nothing_where_they_are_off():
+    def counts(**options):
+        nets = Manipulator(Architecture.of_size("full", n_coefs=51, **options))
+        return [
+            count_parameters(part) for part in (nets.mapping, nets.style_encoder, nets.generator, nets.discriminator)
+        ]
+
+    off, on = counts(), counts(levels=3)
+    assert counts(window=25) == off
+    assert [b - a for a, b in zip(off, on, strict=True)] == [64, 0, 0, 14 * 65]
+
+
+def test_weights_of_earlier_days_have_the_papers_window_and_no_levels():
+    text = json.loads(Architecture(6).to_json())
+    del text["window"], text["levels"]
+    assert Architecture.from_json(json.dumps(text)) == Architecture(6)
