@@ -25,6 +25,7 @@ from ..models.landmarker import (
     FINDER_SIZE,
     FaceFinder,
     LandmarkNet,
+    fold_batch_norms,
     found_faces,
     load_weights,
     mirror_order,
@@ -207,7 +208,9 @@ def load_networks(path: Path, device: torch.device) -> Networks:
     landmarks, finder = LandmarkNet(shape["landmarks"]["width"], points), FaceFinder(shape["finder"]["width"])
     for name, network in (("landmarks", landmarks), ("finder", finder)):
         load_weights(network, name, weights)
-        network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+        network.eval()
+        fold_batch_norms(network)
+        network.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
     return Networks(landmarks, finder, device, shape["landmarks"].get("span", 1.6))
 
 

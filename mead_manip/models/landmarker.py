@@ -6,11 +6,15 @@ centres at integer coordinates.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..artifacts.schemas import LandmarkerWeights
 
@@ -161,6 +165,16 @@ def found_faces(
     return sorted(faces, reverse=True)
 
 
+def fold_batch_norms(network: nn.Module) -> None:
+    """Fold every batch norm into the convolution before it: the same outputs in fewer passes over memory."""
+    for block in list(network.modules()):
+        if not isinstance(block, nn.Sequential):
+            continue
+        for index, (first, second) in enumerate(pairwise(list(block))):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                block[index], block[index + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+
+
 def load_weights(network: nn.Module, name: str, weights: LandmarkerWeights) -> None:
     """Put stored parameters into a network; `name` is "landmarks" or "finder"."""
     state = network.state_dict()
@@ -168,3 +182,14 @@ def load_weights(network: nn.Module, name: str, weights: LandmarkerWeights) -> N
         if value.dtype.is_floating_point:
             state[key] = torch.from_numpy(weights.parameters[f"{name}.{key}"].astype(np.float32))
     network.load_state_dict(state)
+
+
+def with_pupils_to_learn(weights: LandmarkerWeights) -> LandmarkerWeights:
+    """Let weights of 68 points begin with pupils where the mean of the eye's points is."""
+    parameters = dict(weights.parameters)
+    for name in ("landmarks.heat.weight", "landmarks.heat.bias"):
+        rows = parameters[name]
+        if len(rows) == 68:
+            eyes = [rows[eye].mean(0, keepdims=True) for eye in (slice(36, 42), slice(42, 48))]
+            parameters[name] = np.concatenate([rows, *eyes])
+    return replace(weights, parameters=parameters)

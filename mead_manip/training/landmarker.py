@@ -31,7 +31,7 @@ from ..errors import InputMissing
 from ..files import atomic
 from ..media.images import read_image
 from ..models.face_model import head_model_from
-from ..models.landmarker import CROP_SPAN, N_POINTS, FaceFinder, LandmarkNet, load_weights
+from ..models.landmarker import CROP_SPAN, N_POINTS, FaceFinder, LandmarkNet, load_weights, with_pupils_to_learn
 from .landmark_data import Picture, RenderedFaces, read_london
 from .landmark_echo import echoed, vary_crops, vary_frames
 from .landmark_losses import finder_target, finder_terms, landmark_terms
@@ -103,7 +103,7 @@ def train(config: LandmarkerTraining) -> None:
         memory_format=torch.channels_last
     )
     if config.start is not None:
-        load_weights(net, config.network, store.load(LandmarkerWeights, config.start))
+        load_weights(net, config.network, with_pupils_to_learn(store.load(LandmarkerWeights, config.start)))
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
     first_step = _resume(config, net, average, optimizer)

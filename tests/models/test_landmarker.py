@@ -54,3 +54,32 @@ def test_peaks_become_faces_best_first():
     assert (x, y, side) == pytest.approx(((7.75) * 8 - 0.5, 5.25 * 8 - 0.5, 64.0))
     assert score > second[0] > 0.5
     assert found_faces(torch.full((4, 8, 8), -5.0)) == []
+
+
+def test_folded_batch_norms_change_no_output():
+    from mead_manip.models.landmarker import LandmarkNet, fold_batch_norms
+
+    torch.manual_seed(0)
+    network, crops = LandmarkNet(8), torch.rand(4, 3, 128, 128)
+    network(crops)  # fills the running statistics
+    network.eval()
+    before = network(crops)
+    fold_batch_norms(network)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules())
+    for a, b in zip(before, network(crops), strict=True):
+        assert torch.allclose(a, b, atol=1e-3)
+
+
+def test_weights_without_pupils_begin_with_them_in_the_middle_of_the_eyes():
+    from mead_manip.artifacts.schemas import LandmarkerWeights
+    from mead_manip.models.landmarker import LandmarkNet, load_weights, with_pupils_to_learn
+
+    torch.manual_seed(0)
+    old, new = LandmarkNet(8, points=68).eval(), LandmarkNet(8).eval()
+    parameters = {f"landmarks.{name}": value.numpy() for name, value in old.state_dict().items() if value.ndim}
+    load_weights(new, "landmarks", with_pupils_to_learn(LandmarkerWeights(parameters, "{}", "{}")))
+    crops = torch.rand(2, 3, 128, 128)
+    with torch.inference_mode():
+        before, after = old(crops)[0], new(crops)[0]
+    assert torch.allclose(after[:, :68], before, atol=1e-3)
+    assert (after[:, 68] - before[:, 36:42].mean(1)).abs().max() < 2  # px; untrained maps are flat
