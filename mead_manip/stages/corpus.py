@@ -10,7 +10,7 @@ import numpy as np
 from mead_manip.artifacts import store
 from mead_manip.artifacts.schemas import ClipScores, FaceTrack, Reconstruction, SyntheticTruth
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.errors import ArtifactMissing
+from mead_manip.errors import ArtifactInvalid, ArtifactMissing
 from mead_manip.evaluation.detection_study import Corpus
 from mead_manip.evaluation.injections import Clip
 from mead_manip.models.manipulation import coefs_of
@@ -43,6 +43,7 @@ def load_corpus(workspace: Workspace, *, needed_by: str) -> Known:
             remedy="run `mead-manip preprocess MEAD`, `mead-manip reconstruct3d` and `mead-manip clip-score` first",
         )
     first = rows[0].scores
+    _refuse_mixed(rows, needed_by)
     corpus = Corpus(
         clips=tuple(row.clip for row in rows),
         classes=first.classes,
@@ -80,6 +81,19 @@ def _row(workspace: Workspace, clip_id: str) -> _Row | None:
         return None
     keys = "+".join(store.read_key(workspace.path(stage, clip_id)) for stage in ("reconstruct3d", "clip-score"))
     return _Row(clip, scores, coefs, source, keys, found.face_model, ("jaw_pose_x", *found.coef_names))
+
+
+def _refuse_mixed(rows: list[_Row], needed_by: str) -> None:
+    """Scores can be compared only if one model, one set of classes and one threshold made them all."""
+    made = {(row.scores.weights_digest, row.scores.classes, row.scores.threshold) for row in rows}
+    if len(made) > 1:
+        thresholds = sorted({row.scores.threshold for row in rows})
+        found = f"{len(thresholds)} thresholds" if len(thresholds) > 1 else "scores of several models or classes"
+        raise ArtifactInvalid(
+            f"{needed_by}: {found} among {len(rows)} clips",
+            expected="one model, one set of classes and one threshold",
+            remedy="run `mead-manip clip-score` again on all clips, without --per-class-thresholds",
+        )
 
 
 def _truth(sources: list[Path], ids: list[str]) -> dict[str, str] | None:

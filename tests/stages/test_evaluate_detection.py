@@ -1,12 +1,13 @@
 """A workspace whose probabilities tell the truth: planted outliers are found, page and numbers are published."""
 
+import dataclasses
 import json
 
 import pytest
 
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EvaluateDetectionConfig
-from mead_manip.errors import ArtifactMissing
+from mead_manip.errors import ArtifactInvalid, ArtifactMissing
 from mead_manip.stages import evaluate_detection
 from mead_manip.stages.runner import SilentProgress
 
@@ -42,6 +43,18 @@ def test_the_same_command_gives_the_same_numbers(scored_workspace):
 def test_a_workspace_without_scores_names_what_to_run(tmp_path):
     with pytest.raises(ArtifactMissing, match="clip-score"):
         evaluate(Workspace(tmp_path / "empty"))
+
+
+def test_scores_at_several_thresholds_are_refused(scored_workspace):
+    from mead_manip.artifacts import store
+    from mead_manip.artifacts.provenance import Provenance
+    from mead_manip.artifacts.schemas import ClipScores
+
+    path = scored_workspace.path("clip-score", scored_workspace.clips("clip-score")[0])
+    other = dataclasses.replace(store.load(ClipScores, path), threshold=0.4)
+    store.save(other, path, Provenance(ClipScores.schema_id(), "clip-score", 1))
+    with pytest.raises(ArtifactInvalid, match="2 thresholds"):
+        evaluate(scored_workspace)
 
 
 def test_a_dry_run_writes_nothing(scored_workspace):
