@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mead_manip.emotions import parse_emotion
+from mead_manip.emotions import parse_emotion, parse_target_text
 from mead_manip.errors import UsageError
 from mead_manip.settings import convert, execution, flag_name, hint, is_positional, setting
 
@@ -230,20 +230,46 @@ class TrainConfig:
 class EditConfig:
     """Video + Manipulator -> video."""
 
-    video: str = setting("", "The video to edit.", positional=True)
+    video: tuple[str, ...] = setting((), "Videos, pictures or folders of them to edit.", positional=True)
     to: str = setting(
         "",
-        "Target emotion: angry, happy, sad, surprised, fear, disgusted, contempt, neutral.",
-        required=True,
-        parse=parse_emotion,
+        "Target: an emotion, a blend (happy:0.6,surprised:0.4), or one for each of several faces (1=angry,2=happy).",
+        parse=parse_target_text,
     )
-    out: str | None = execution(None, "The edited video; <video>_<emotion>.mp4 here where not given.", flags=("-o",))
+    intensity: float = setting(
+        1.0, "0 leaves the face as it is, 1 is the manipulator's own strength, beyond 1.5 it distorts.",
+        minimum=0, maximum=3,
+    )  # fmt: skip
+    reference: str | None = setting(None, "Instead of --to: act as in this video or clip id of the workspace.")
+    timeline: str | None = setting(
+        None, "Instead of --to: a CSV start,end,emotion,intensity,ease; seconds; ease is linear, smooth or none."
+    )
+    recipe: str | None = execution(None, "Repeat the edit that this JSON beside an edited video describes.")
+    from_emotion: str = setting(
+        "source", "neutral takes the actor's own emotion away first.", choices=("source", "neutral"), flags=("--from",)
+    )
+    lip_lock: float = setting(
+        0.8, "How far lips and jaw follow the source where its lips close: 0 not, 1 wholly.", minimum=0, maximum=1
+    )
+    face: int | None = setting(None, "Which face, as `faces` counts them; the most prominent if not given.", minimum=1)
+    start: float | None = setting(None, "Edit from this second on.", minimum=0)
+    end: float | None = setting(None, "Edit up to this second.", minimum=0)
+    trim: bool = setting(False, "Write only what lies between --start and --end.")
+    out: str | None = execution(
+        None,
+        "The result; {stem}_{emotion}.mp4 here where not given. Fields: {stem}, {emotion}, {intensity}, {run}, {face}.",
+        flags=("-o",),
+    )
     run: str = setting("manipulator", "Name of the training run to use.")
     renderer: str = setting("warp", "How new geometry becomes pixels.", choices=("warp",))
-    intensity: float = setting(
-        1.0, "0 leaves the face as it is, 1 is the manipulator's own strength.", minimum=0, maximum=3
-    )
     style_seed: int | None = setting(None, "Seed of the style; --seed where not given.", minimum=0)
+    styles: int = execution(
+        0, "Write a picture of this many styles (seeds) instead, to choose --style-seed from.", minimum=0, maximum=24
+    )
+    preview: int = execution(
+        0, "Write a picture of this many frames, before and after, instead.", minimum=0, maximum=20
+    )
+    grid: bool = execution(False, "Write the source and all six emotions in one video.")
     side_by_side: bool = execution(False, "Write source and edit next to each other.")
     landmarks: str = setting("builtin", _LANDMARKS)
     landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)

@@ -73,17 +73,29 @@ def _parameter(kind: type, field: "dataclasses.Field[Any]") -> inspect.Parameter
         declared = next(part for part in typing.get_args(declared) if part is not types.NoneType)
     text, choices = field.metadata.get("help", ""), field.metadata.get("choices", ())
     if is_positional(field):
+        if declared == tuple[str, ...]:
+            several = typer.Argument(metavar=field.name.upper(), help=text)
+            return _keyword(field.name, typing.Annotated[list[str] | None, several], None)
         argument = typer.Argument(metavar=field.name.upper(), help=text)
         return _keyword(field.name, typing.Annotated[str, argument], inspect.Parameter.empty)
     flag = flag_name(field)
     names = [f"{flag}/--no-{flag[2:]}" if declared is bool else flag, *field.metadata.get("flags", ())]
-    option = typer.Option(*names, help=text + _default_text(field.default), metavar=_metavar(declared, choices))
+    option = typer.Option(
+        *names, help=text + _range_text(field) + _default_text(field.default), metavar=_metavar(declared, choices)
+    )
     accepted = list[str] if declared == tuple[str, ...] else declared
     return _keyword(field.name, typing.Annotated[accepted | None, option], None)
 
 
 def _metavar(declared: Any, choices: tuple[str, ...]) -> str | None:
     return "A,B,..." if declared == tuple[str, ...] else "|".join(choices) or None
+
+
+def _range_text(field: "dataclasses.Field[Any]") -> str:
+    low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
+    if low is None and high is None:
+        return ""
+    return f" From {low}." if high is None else f" Up to {high}." if low is None else f" {low} to {high}."
 
 
 def _default_text(default: Any) -> str:

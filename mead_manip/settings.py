@@ -20,14 +20,13 @@ def setting(
     maximum: float | None = None,
     execution: bool = False,
     positional: bool = False,
-    required: bool = False,
     flags: tuple[str, ...] = (),
     parse: Callable[[str], str] | None = None,
 ) -> Any:
     """Declare a field of a config.
 
-    `execution` keeps it out of the cache key, `positional` out of TOML and environment; `required` refuses an empty
-    value when a command starts; `parse` turns each word into its canonical form.
+    `execution` keeps it out of the cache key, `positional` out of TOML and environment: an argument without a default
+    is refused where it is empty; `parse` turns each word into its canonical form.
     """
     metadata = {
         "help": help,
@@ -36,7 +35,7 @@ def setting(
         "maximum": maximum,
         "execution": execution or positional,
         "positional": positional,
-        "required": required or positional,
+        "required": positional and default == "",
         "parse": parse,
         "flags": flags,
     }
@@ -73,7 +72,12 @@ def convert(kind: type, field: "dataclasses.Field[Any]", value: Any, origin: str
     if value is None and optional:
         return None
     try:
-        result = _parse(plain, value)
+        # An argument is one path, commas and all.
+        result = (
+            tuple(map(str, _listed(value)))
+            if is_positional(field) and plain == tuple[str, ...]
+            else _parse(plain, value)
+        )
     except (KeyError, TypeError, ValueError) as error:
         expected = (
             "a list of words"
@@ -89,6 +93,10 @@ def convert(kind: type, field: "dataclasses.Field[Any]", value: Any, origin: str
 
 
 # ---- below: types and rules --------------------------------------------------------------------------------------
+
+
+def _listed(value: Any) -> Iterable[Any]:
+    return [value] if isinstance(value, str | PurePath) else value
 
 
 def _parse(kind: Any, value: Any) -> Any:

@@ -45,7 +45,7 @@ def test_an_unknown_emotion(mead):
 
 
 def test_no_emotion(mead):
-    mead("edit", "video.mp4", code=2, says="edit: no --to; expected target emotion")
+    mead("edit", "video.mp4", code=2, says="edit: nothing to change the face to; expected --to")
 
 
 def test_an_unknown_option_or_command(mead):

@@ -13,7 +13,7 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
-from jaxtyping import Int, UInt8
+from jaxtyping import Float64, Int, UInt8
 
 from mead_manip.errors import MediaError
 from mead_manip.media.colour import Colour, rgb_from_frame
@@ -29,6 +29,7 @@ __all__ = [
     "read_brightness",
     "read_comment",
     "read_frames",
+    "read_times",
     "writer_like",
 ]
 
@@ -58,6 +59,7 @@ class VideoInfo:
     colour: Colour
     pixel_aspect: Fraction | None
     audio_codec: str | None
+    subtitle_codecs: tuple[str, ...] = ()
 
     @property
     def has_audio(self) -> bool:
@@ -89,6 +91,7 @@ def probe(path: Path) -> VideoInfo:
             colour=Colour.of(first),
             pixel_aspect=1 / aspect if aspect and turned else aspect or None,
             audio_codec=audio[0].codec_context.name if audio else None,
+            subtitle_codecs=tuple(stream.codec_context.name for stream in container.streams.subtitles),
         )
 
 
@@ -132,6 +135,14 @@ def count_frames(path: Path) -> int:
         return sum(1 for _ in _decoded(container, stream, complete=True))
 
 
+def read_times(path: Path) -> Float64[np.ndarray, " frame"]:
+    """Give when each frame is shown, in seconds from the first one, by decoding all."""
+    with _opened(path) as (_, stream):
+        tick = float(_time_base(stream))
+    stamps = np.array([pts for _, pts, _ in _frames(path, None)], np.float64)
+    return (stamps - stamps[0]) * tick
+
+
 def read_brightness(path: Path, seconds: Sequence[float]) -> list[UInt8[np.ndarray, "height width"]]:
     """Decode the brightness, as stored, of the frames at rising times; those past the end are left out."""
     found: list[UInt8[np.ndarray, "height width"]] = []
@@ -169,9 +180,18 @@ def read_comment(path: Path) -> str:
 
 
 def writer_like(
-    path: Path, info: VideoInfo, *, width: int | None = None, height: int | None = None, comment: str = "edited"
+    path: Path,
+    info: VideoInfo,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    comment: str = "edited",
+    cut: bool = False,
 ) -> VideoWriter:
-    """A writer with the rate, time base, colour and audio of `info`; give `write` the time stamps of `read_frames`."""
+    """A writer with the rate, time base, colour, audio and subtitles of `info`; give `write` what `read_frames` gave.
+
+    `cut`: of the sound only what belongs to the frames that are written; the first of them begins the result.
+    """
     return VideoWriter(
         path,
         width or info.width,
@@ -181,7 +201,8 @@ def writer_like(
         end_pts=info.end_pts,
         colour=info.colour,
         pixel_aspect=info.pixel_aspect,
-        audio_from=info.path if info.has_audio else None,
+        audio_from=info.path if info.has_audio or info.subtitle_codecs else None,
+        cut=cut,
         comment=comment,
     )
 

@@ -1,4 +1,4 @@
-"""Writes H.264 video: exact frame count and time stamps, audio packets copied untouched, published atomically."""
+"""Writes H.264 video: exact frame count and time stamps; audio and subtitles are copied; published atomically."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ from mead_manip.media.audio import aac_packets
 from mead_manip.media.colour import Colour, frame_from_rgb
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_TEXT = {"subrip", "srt", "ass", "ssa", "webvtt", "text"}
+SUBTITLES = {
+    "mp4": {"mov_text"},
+    "mov": {"mov_text"},
+    "matroska": _TEXT | {"hdmv_pgs_subtitle", "pgssub", "dvd_subtitle", "dvdsub", "dvb_subtitle", "dvbsub"},
+}
 
 
 class VideoWriter:
@@ -28,7 +34,9 @@ class VideoWriter:
     Args:
         rate: frames per second; frame k is shown at k / rate unless `write` gets a time stamp.
         time_base: seconds per tick of the time stamps given to `write` (needed for a variable frame rate).
-        audio_from: a file whose audio tracks are copied packet by packet.
+        audio_from: a file whose audio and subtitle tracks are copied packet by packet; `left_out` names the codecs of
+            subtitles that the container cannot hold.
+        cut: of these, only what belongs to the frames that are written; the first frame then begins the file.
         crf: constant rate factor of x264; 16 to 18 is visually lossless.
         end_pts: when the last frame ends, in ticks (default: one frame later).
         sound: mono float samples and their rate, encoded as AAC (instead of `audio_from`).
@@ -51,6 +59,7 @@ class VideoWriter:
         preset: str = "medium",
         threads: int = 0,
         comment: str = "edited",
+        cut: bool = False,
     ) -> None:
         if path.suffix.lower() not in CONTAINERS:
             raise MediaError(f"cannot write {path}", expected=f"one of {', '.join(CONTAINERS)}")
@@ -62,7 +71,9 @@ class VideoWriter:
         self._pixel_aspect, self._audio_from, self._sound = pixel_aspect, audio_from, sound
         self._options = {"crf": str(crf), "preset": preset}
         self._threads, self._comment = threads, comment
-        self._end_pts = end_pts
+        self._end_pts, self._cut = None if cut else end_pts, cut
+        self._shift = Fraction(0)  # seconds by which everything comes earlier
+        self.left_out: list[str] = []
         self.n_frames = 0
         self._container: OutputContainer | None = None
         self._source: InputContainer | None = None
@@ -92,6 +103,10 @@ class VideoWriter:
         if rgb.shape[:2] != (self.height, self.width):
             raise ValueError(f"frame {rgb.shape[1]}x{rgb.shape[0]}, video {self.width}x{self.height}")
         pts = self._ticks(self.n_frames) if pts is None else pts
+        if self._cut:
+            if self._pending is None:
+                self._shift = pts * self.time_base
+            pts -= round(self._shift / self.time_base)
         frame = frame_from_rgb(rgb, self.colour)
         frame.pts, frame.time_base = pts, self.time_base
         if self._pending is None:
@@ -122,7 +137,7 @@ class VideoWriter:
         self._video = self._add_video(self._container)
         packets: Iterator[av.Packet] = iter(())
         if self._source is not None:
-            packets = self._copy_audio(self._container, self._source)
+            packets = self._copy_tracks(self._container, self._source)
         elif self._sound is not None:
             packets = self._encode_sound(self._container, *self._sound)
         self._audio_packets = packets
@@ -146,16 +161,19 @@ class VideoWriter:
             context.sample_aspect_ratio = self._pixel_aspect
         return stream
 
-    def _copy_audio(self, container: OutputContainer, source: InputContainer) -> Iterator[av.Packet]:
-        copies = {}
-        for stream in source.streams.audio:
+    def _copy_tracks(self, container: OutputContainer, source: InputContainer) -> Iterator[av.Packet]:
+        copies: dict[int, av.stream.Stream] = {}
+        held = SUBTITLES[CONTAINERS[self.path.suffix.lower()]]
+        subtitles = [stream for stream in source.streams.subtitles if stream.codec_context.name in held]
+        self.left_out = [s.codec_context.name for s in source.streams.subtitles if s not in subtitles]
+        for stream in (*source.streams.audio, *subtitles):
             try:
                 copies[stream.index] = container.add_stream_from_template(stream)
             except (ValueError, av.FFmpegError) as error:
                 raise self._refused(stream.codec_context.name) from error
         if not copies:
             return
-        for packet in source.demux(list(source.streams.audio)):
+        for packet in source.demux([*source.streams.audio, *subtitles]):
             if packet.size and packet.dts is not None:
                 packet.stream = copies[packet.stream_index]
                 yield packet
@@ -209,10 +227,15 @@ class VideoWriter:
         while self._next_audio is not None:
             packet = self._next_audio
             assert packet.dts is not None
-            if until is not None and packet.dts * packet.time_base > until:
+            time = packet.dts * packet.time_base - self._shift
+            if until is not None and time > until:
                 return
+            if self._cut:
+                ticks = round(self._shift / packet.time_base)
+                packet.dts, packet.pts = packet.dts - ticks, None if packet.pts is None else packet.pts - ticks
             try:
-                self._container.mux(packet)
+                if time >= 0 or not self._cut:
+                    self._container.mux(packet)
             except ValueError as error:
                 raise self._refused(packet.stream.codec_context.name) from error
             self._next_audio = next(self._audio_packets, None)
@@ -242,7 +265,7 @@ class VideoWriter:
         self._encode(frame, duration)
         self._mux(self._video.encode(None))
         self._mux_last(pts + duration - self._first_pts)
-        self._mux_audio()
+        self._mux_audio(until=(pts + duration) * self.time_base if self._cut else None)
         self._container.close()
 
     def _failed(self, failure: Exception) -> MediaError:

@@ -54,7 +54,7 @@ class MouthPainter:
     ) -> Float32[np.ndarray, "h w 3"]:
         """Return `moved` with the inside of the new mouth over it, as far as the old opening does not serve."""
         drawn_share = 1.0 - np.clip((showing - KEPT_FROM) / (KEPT_TO - KEPT_FROM), 0.0, 1.0)
-        region = self._opening(new, covered.shape) if drawn_share > 0 else None
+        region = self._opening(new, covered.shape) if drawn_share > 0 and self.inner.size else None
         if region is None:
             return moved
         x0, y0, x1, y1 = region

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
-import json
-import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import dataclasses
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from jaxtyping import UInt8
-
-from mead_manip import files
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
-from mead_manip.artifacts.schemas import FaceTrack, ManipulatorWeights, Reconstruction
+from mead_manip.artifacts.schemas import ManipulatorWeights
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EditConfig, result_params
-from mead_manip.emotions import parse_emotion
-from mead_manip.errors import InputMissing, MeadManipError, UsageError
-from mead_manip.media.video import VideoInfo, probe, read_frames, writer_like
-from mead_manip.reports.figure import beside
-from mead_manip.stages import plan
-from mead_manip.stages.retarget import FaceRetargeter, changed_reconstruction
+from mead_manip.emotions import TARGETS
+from mead_manip.errors import BackendUnavailable, InputMissing, Interrupted, MeadManipError
+from mead_manip.media.images import read_image
+from mead_manip.media.video import probe
+from mead_manip.models.edit_plan import EditPlan, Style
+from mead_manip.stages import edit_pictures
+from mead_manip.stages.edit_faces import Face, Tools, check_times
+from mead_manip.stages.edit_frames import Edit, Layout, write_video
+from mead_manip.stages.edit_plans import plans_of, single
+from mead_manip.stages.edit_recipe import check_inputs, plans_from, recipe_path, stale, write_recipe
+from mead_manip.stages.edit_settings import DISTORTS, Source, check, from_recipe, read_recipe, sources_of, title_of
 from mead_manip.stages.runner import Progress, Summary
 
-STAGE_VERSION = 1
-RECIPE_SCHEMA = "edit/1"
+STAGE_VERSION = 2
+RECIPE_SCHEMA = "edit/2"
+# Decided by the plans, whose record is in the key, or by the key of the face track.
+_ELSEWHERE = (
+    "to",
+    "intensity",
+    "reference",
+    "timeline",
+    "from_emotion",
+    "lip_lock",
+    "face",
+    "style_seed",
+    "start",
+    "end",
+)
+_TRACKED = ("landmarks", "landmarks_model", "run")
 
 
 def run(
@@ -40,49 +54,148 @@ def run(
     dry_run: bool = False,
     progress: Progress,
 ) -> Summary:
-    """Give the face of `config.video` another emotion and write the video with the source's frames, rate and sound."""
-    emotion = parse_emotion(config.to)
-    source, out = Path(config.video), _destination(config, emotion)
+    """Give the faces of videos another emotion and write them with the source's frames, rate and sound."""
+    recipe = read_recipe(Path(config.recipe)) if config.recipe else None
+    if recipe is not None:
+        config = from_recipe(config, recipe)
+    else:
+        check(config)
+        seed = common.seed if config.style_seed is None else config.style_seed
+        config = dataclasses.replace(config, style_seed=seed)
+    sources = sources_of(config)
     weights_path = _weights(workspace, config.run)
-    info = probe(source)
-    summary = Summary("edit", destination=str(out))
+    if config.intensity > DISTORTS:
+        progress.say(f"edit: --intensity {config.intensity:g}: beyond {DISTORTS:g} faces distort")
+    tools = Tools(workspace, config, common, dry_run, progress)
+    work = _Work(tools, weights_path, recipe, force)
+    if len(sources) == 1:
+        return work.one(sources[0])
+    return _all(work, sources, progress)
 
-    inputs = _prepare(workspace, source, config, common, dry_run=dry_run, progress=progress)
-    if inputs is None:
-        summary.planned[source.name] = f"{emotion}, after preprocess and reconstruct3d"
+
+def _all(work: _Work, sources: list[Source], progress: Progress) -> Summary:
+    """Edit one after the other; what fails is named at the end, and stops no other."""
+    total = Summary("edit", destination=str(Path(sources[0].out).parent))
+    for source in sources:
+        name = str(source.path)
+        try:
+            part = work.one(source)
+        except (BackendUnavailable, Interrupted):
+            raise
+        except MeadManipError as error:
+            total.failures[name] = str(error)
+            total.tracebacks[name] = "".join(traceback.format_exception(error))
+            progress.say(f"edit: {name}: failed: {error}")
+            continue
+        total.done += [str(source.out)] * len(part.done)
+        total.fresh += [str(source.out)] * len(part.fresh)
+        total.planned |= dict.fromkeys([name] if part.planned else [], "; ".join(part.planned.values()))
+        total.facts[name] = part.facts
+    return total
+
+
+@dataclass
+class _Work:
+    """What is done for every source."""
+
+    tools: Tools
+    weights_path: Path
+    recipe: Mapping[str, Any] | None
+    force: bool
+
+    def one(self, source: Source) -> Summary:
+        """Edit one source."""
+        config, tools = self.tools.config, self.tools
+        summary, name = Summary("edit", destination=str(source.out)), source.path.name
+        if not source.is_picture:
+            probe(source.path)  # what is no video is said before any work
+        weights = store.load(ManipulatorWeights, self.weights_path)
+        plans = self._plans(weights)
+        video = edit_pictures.clip_of(source.path, tools.workspace) if source.is_picture else source.path
+        clips = {face: tools.prepare(video, face) for face in plans}
+        ready = {face: clip_id for face, clip_id in clips.items() if clip_id is not None}
+        if len(ready) < len(clips):
+            summary.planned[name] = f"{title_of(config)}, after preprocess and reconstruct3d"
+            return summary
+        provenance = self._provenance(ready, plans)
+        if self.recipe is not None:
+            check_inputs(self.recipe, provenance.inputs, source.path)
+        reason = None if self.force else stale(source.out, provenance)
+        if reason is None and not self.force:
+            summary.fresh.append(name)
+            return summary
+        if tools.dry_run:
+            summary.planned[name] = reason or "forced"
+            return summary
+        if reason:
+            tools.progress.say(f"edit: {source.out}: {reason}")
+        timed = any(plan.is_timed for plan in plans.values())
+        faces = [tools.load(video, face, clip_id, weights, timed=timed) for face, clip_id in ready.items()]
+        check_times(config, plans, faces[0].times)
+        n_frames = self._make(source, video, faces, plans)
+        write_recipe(source.out, provenance, config, source.path, plans, n_frames)
+        summary.done.append(name)
+        visible = int(faces[0].track.visible.sum())
+        summary.facts = {"frames": n_frames, "emotion": title_of(config), "visible": visible}
+        summary.detail = f"{n_frames} frames, run {config.run}, face in {visible} of {len(faces[0].track.visible)}"
         return summary
-    provenance = _provenance(workspace, inputs, weights_path, config, common, emotion)
-    reason = None if force else _stale(out, provenance)
-    if reason is None and not force:
-        summary.fresh.append(source.name)
-        return summary
-    if dry_run:
-        summary.planned[source.name] = reason or "forced"
-        return summary
-    if reason:
-        progress.say(f"edit: {out}: {reason}")
 
-    track = store.load(FaceTrack, workspace.path("preprocess", inputs))
-    before = store.load(Reconstruction, workspace.path("reconstruct3d", inputs))
-    weights = store.load(ManipulatorWeights, weights_path)
-    seed = common.seed if config.style_seed is None else config.style_seed
-    after = changed_reconstruction(weights, before, emotion, intensity=config.intensity, seed=seed)
-    n_frames = _write(info, out, track, before, after, config, emotion, progress)
-    _write_recipe(out, provenance, source, config, n_frames)
-    summary.done.append(source.name)
-    summary.facts = {"frames": n_frames, "fps": str(info.fps), "emotion": emotion, "visible": int(track.visible.sum())}
-    summary.detail = (
-        f"{n_frames} frames at {info.fps} fps, run {config.run}, face in {int(track.visible.sum())} of them"
-    )
-    return summary
+    def _plans(self, weights: ManipulatorWeights) -> dict[int, EditPlan]:
+        if self.recipe is not None:
+            return plans_from(self.recipe)
+        config = self.tools.config
+        return plans_of(config, config.style_seed or 0, lambda: self.tools.style_of(str(config.reference), weights))
+
+    def _provenance(self, clips: Mapping[int, str], plans: Mapping[int, EditPlan]) -> Provenance:
+        config, workspace = self.tools.config, self.tools.workspace
+        params = {name: value for name, value in result_params(config).items() if name not in (*_ELSEWHERE, *_TRACKED)}
+        params |= {name: getattr(config, name) for name in ("styles", "preview", "grid", "side_by_side")}
+        if config.trim:
+            params |= {"start": config.start, "end": config.end}
+        params["plans"] = {str(face): plan.record() for face, plan in plans.items()}
+        inputs: dict[str, Any] = {"manipulator_weights": store.read_key(self.weights_path)}
+        for face, clip_id in clips.items():
+            inputs[f"face_track_{face}"] = store.read_key(workspace.path("preprocess", clip_id))
+            inputs[f"reconstruction_{face}"] = store.read_key(workspace.path("reconstruct3d", clip_id))
+        return Provenance(RECIPE_SCHEMA, "edit", STAGE_VERSION, params, inputs, backend=config.renderer)
+
+    def _make(self, source: Source, video: Path, faces: list[Face], plans: Mapping[int, EditPlan]) -> int:
+        """Draw and write what was asked for; give the number of frames that it shows."""
+        config = self.tools.config
+        comment = f"edited with mead-manip: {title_of(config)}"
+        if config.styles:
+            (face,) = faces
+            sheet = edit_pictures.style_sheet(video, face, plans[face.number], config.styles)
+            edit_pictures.save_picture(source.out, sheet, comment)
+            return 1
+        edits = _edits(config, faces, plans)
+        if config.preview:
+            sheet = edit_pictures.preview(video, edits[0], faces, config.preview)
+            edit_pictures.save_picture(source.out, sheet, comment)
+            return config.preview
+        layout = _layout(config)
+        if source.is_picture:
+            picture = read_image(source.path)
+            drawn = [edit_pictures.edited_picture(source.path, edit) for edit in edits]
+            edit_pictures.save_picture(source.out, layout.picture(picture, drawn), comment)
+            return 1
+        return write_video(probe(video), source.out, faces[0].track, edits, layout, self.tools.progress)
 
 
-def _destination(config: EditConfig, emotion: str) -> Path:
-    source = Path(config.video)
-    out = Path(config.out) if config.out else Path(f"{source.stem}_{emotion}.mp4")
-    if out.exists() and source.exists() and out.resolve() == source.resolve():
-        raise UsageError(f"--out {out} is the source itself", remedy="give another name: the source stays as it is")
-    return out
+def _edits(config: EditConfig, faces: list[Face], plans: Mapping[int, EditPlan]) -> list[Edit]:
+    """Give what draws the frames: one edit of all faces, or for --grid one of every emotion."""
+    if not config.grid:
+        return [[face.retargeter(plans[face.number]) for face in faces]]
+    seed = config.style_seed or 0
+    return [
+        [face.retargeter(single(config, Style({emotion: 1.0}, seed), seed)) for face in faces] for emotion in TARGETS
+    ]
+
+
+def _layout(config: EditConfig) -> Layout:
+    titles = TARGETS if config.grid else (title_of(config),)
+    cut = (config.start, config.end) if config.trim else (None, None)
+    return Layout(titles, config.side_by_side, config.grid, *cut)
 
 
 def _weights(workspace: Workspace, name: str) -> Path:
@@ -94,145 +207,6 @@ def _weights(workspace: Workspace, name: str) -> Path:
             f"edit: no trained manipulator {name!r} in {workspace.root}", expected=str(path), remedy=remedy
         )
     return path
-
-
-def _prepare(
-    workspace: Workspace, source: Path, config: EditConfig, common: Common, *, dry_run: bool, progress: Progress
-) -> str | None:
-    """Bring the video's FaceTrack and Reconstruction up to date; give its clip id, None if a dry run lacks them."""
-    tracked = plan.make(
-        "preprocess",
-        workspace,
-        common,
-        dry_run=dry_run,
-        progress=progress,
-        path=str(source),
-        face="auto",
-        landmarks=config.landmarks,
-        landmarks_model=config.landmarks_model,
-    )
-    if tracked.planned:
-        return None
-    (clip_id,) = tracked.clips
-    fitted = plan.make("reconstruct3d", workspace, common, dry_run=dry_run, progress=progress, clips=clip_id)
-    return None if fitted.planned else clip_id
-
-
-def _provenance(
-    workspace: Workspace, clip_id: str, weights: Path, config: EditConfig, common: Common, emotion: str
-) -> Provenance:
-    params = {**result_params(config), "to": emotion, "side_by_side": config.side_by_side}
-    for name in ("landmarks", "landmarks_model"):  # they are in the key of the face track
-        params.pop(name, None)
-    params["style_seed"] = common.seed if config.style_seed is None else config.style_seed
-    inputs = {
-        "reconstruction": store.read_key(workspace.path("reconstruct3d", clip_id)),
-        "manipulator_weights": store.read_key(weights),
-    }
-    return Provenance(RECIPE_SCHEMA, "edit", STAGE_VERSION, params, inputs, backend=config.renderer)
-
-
-# ---- freshness: a recipe beside the video -------------------------------------------------------------------------
-
-
-def recipe_path(video: Path) -> Path:
-    """Give the path of the recipe that lies beside an edited video."""
-    return video.with_suffix(".json")
-
-
-def _stale(out: Path, provenance: Provenance) -> str | None:
-    """Give None if the video on disk is what `provenance` describes, "" if there is none, else why it is not."""
-    if not out.exists():
-        return ""
-    try:
-        recipe = json.loads(recipe_path(out).read_text(encoding="utf-8"))
-        same_key, same_bytes = recipe["key"] == provenance.key, recipe["sha256"] == files.digest(out)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UsageError(
-            f"{out} exists and is no edit of ours (no recipe {recipe_path(out).name} beside it)",
-            remedy="name another --out, or --force to replace it",
-        ) from None
-    if not same_bytes:
-        return "stale: the file was changed since"
-    return None if same_key else "stale: made with other settings or weights"
-
-
-def _write_recipe(out: Path, provenance: Provenance, source: Path, config: EditConfig, n_frames: int) -> None:
-    recipe = {
-        "key": provenance.key,
-        "sha256": files.digest(out),
-        "source": str(source),
-        "settings": asdict(config),
-        "frames": n_frames,
-        "provenance": provenance.record(),
-        "note": "synthetically edited: the expression of the face was changed by mead-manip",
-    }
-    with files.atomic(recipe_path(out)) as temporary:
-        temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
-
-
-# ---- pixels -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Frame:
-    index: int
-    pts: int
-    rgb: UInt8[np.ndarray, "height width 3"]
-
-
-def _write(
-    info: VideoInfo,
-    out: Path,
-    track: FaceTrack,
-    before: Reconstruction,
-    after: Reconstruction,
-    config: EditConfig,
-    emotion: str,
-    progress: Progress,
-) -> int:
-    retarget = FaceRetargeter(before, after, track)
-    frames = (_Frame(*frame) for frame in read_frames(info.path))
-    width = info.width * (2 if config.side_by_side else 1)
-    with writer_like(out, info, width=width, comment=f"edited with mead-manip: {emotion}") as writer:
-        drawn = _in_order(retarget, _checked(frames, track))
-        for frame, edited in progress.clips(drawn, len(track.visible), f"edit {emotion}"):
-            if config.side_by_side:
-                edited = beside([frame.rgb, edited], ["source", emotion])
-            writer.write(edited, frame.pts)
-        return writer.n_frames
-
-
-def _in_order(
-    retarget: FaceRetargeter, frames: Iterator[_Frame]
-) -> Iterator[tuple[_Frame, UInt8[np.ndarray, "_ _ 3"]]]:
-    """Draw on all cores, a few frames ahead, and give them in their order: memory does not grow with the video."""
-    threads = os.cpu_count() or 1
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        waiting: collections.deque[tuple[_Frame, concurrent.futures.Future[np.ndarray]]] = collections.deque()
-        for frame in frames:
-            waiting.append((frame, pool.submit(retarget.job(frame.index, frame.rgb))))
-            if len(waiting) > 2 * threads:
-                first, drawn = waiting.popleft()
-                yield first, drawn.result()
-        for first, drawn in waiting:
-            yield first, drawn.result()
-
-
-def _checked(frames: Iterator[_Frame], track: FaceTrack) -> Iterator[_Frame]:
-    """Pass the frames through; a video that no longer has as many as its face track is refused."""
-    count = 0
-    for frame in frames:
-        count += 1
-        if count > len(track.visible):
-            break
-        yield frame
-    if count != len(track.visible):
-        raise MeadManipError(
-            f"{track.source}: {'more' if count > len(track.visible) else count} frames",
-            expected=f"{len(track.visible)} as in its face track",
-            remedy="run `mead-manip preprocess --force` on it",
-        )
 
 
 __all__ = ["recipe_path", "run"]

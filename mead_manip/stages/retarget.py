@@ -12,41 +12,52 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from mead_manip.artifacts import assets
 from mead_manip.artifacts.schemas import FaceTrack, HeadAsset, ManipulatorWeights, Reconstruction
 from mead_manip.errors import UsageError
-from mead_manip.models.face_model import HeadModel, head_model_from, project
-from mead_manip.models.manipulation import coefs_of, manipulate, with_coefs
+from mead_manip.models.edit_plan import EditPlan, planned_coefs
+from mead_manip.models.face_model import HeadModel, project
+from mead_manip.models.lip_lock import Lips
+from mead_manip.models.manipulation import coefs_of, with_coefs
 from mead_manip.models.manipulator import Manipulator
+from mead_manip.models.posed_faces import FaceModel
 from mead_manip.rendering.alignment import residual_offsets
 from mead_manip.rendering.warp import WarpMesh, WarpRenderer
 
 FADE_FRAMES = 6  # an edit comes and goes over this many frames where a face enters or leaves
 CHUNK = 32  # frames whose geometry is computed at once
 
+Rgb = UInt8[np.ndarray, "_ _ 3"]
+
 
 def changed_reconstruction(
-    weights: ManipulatorWeights, before: Reconstruction, emotion: str, *, intensity: float, seed: int
+    nets: Manipulator,
+    model: FaceModel,
+    before: Reconstruction,
+    plan: EditPlan,
+    times: Float64[np.ndarray, " frame"],
 ) -> Reconstruction:
-    """Return the clip with jaw opening and expression of another emotion; all else stays, as do frames without a face.
-
-    Raises UsageError where the weights were trained on other coefficients than the clip has.
-    """
-    nets = Manipulator.from_arrays(weights.parameters, weights.config)
-    known = tuple(json.loads(weights.facts)["coef_names"])
-    if known != ("jaw_pose_x", *before.coef_names):
-        raise UsageError(
-            f"the manipulator knows {len(known)} coefficients of another face model",
-            expected=f"those of {before.face_model}",
-            remedy="train it on clips that were reconstructed with the same --backend",
-        )
+    """Return the clip with jaw opening and expression as planned; all else stays, as do frames without a face."""
     source = coefs_of(before.jaw_pose, before.expression)
-    target = manipulate(nets, source, emotion=emotion, intensity=intensity, seed=seed)
+    target = planned_coefs(nets, source, plan, times)
+    target = Lips(model, before.identity).locked(source, target, plan.lip_lock)
     share = presence(before.visible)[:, None]
     jaw_pose, expression = with_coefs(before.jaw_pose, (source + share * (target - source)).astype(np.float32))
     return dataclasses.replace(before, jaw_pose=jaw_pose.astype(np.float32), expression=expression.astype(np.float32))
+
+
+def manipulator_for(weights: ManipulatorWeights, clip: Reconstruction) -> Manipulator:
+    """Return the networks; raises UsageError where they were trained on other coefficients than the clip has."""
+    known = tuple(json.loads(weights.facts)["coef_names"])
+    if known != ("jaw_pose_x", *clip.coef_names):
+        raise UsageError(
+            f"the manipulator knows {len(known)} coefficients of another face model",
+            expected=f"those of {clip.face_model}",
+            remedy="train it on clips that were reconstructed with the same --backend",
+        )
+    return Manipulator.from_arrays(weights.parameters, weights.config)
 
 
 def presence(visible: Bool[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
@@ -63,39 +74,52 @@ def presence(visible: Bool[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame
 class FaceRetargeter:
     """Turn the frames of a clip into those of the same head with other coefficients."""
 
-    def __init__(self, before: Reconstruction, after: Reconstruction, track: FaceTrack) -> None:
-        self.before, self.after, self.track = before, after, track
-        asset = assets.load_asset(HeadAsset, "head.h5")
-        self.model = head_model_from(asset)
-        self.renderer = WarpRenderer(warp_mesh(self.model, asset))
+    def __init__(
+        self,
+        before: Reconstruction,
+        after: Reconstruction,
+        track: FaceTrack,
+        model: FaceModel,
+    ) -> None:
+        self.before, self.after, self.track, self.model = before, after, track, model
+        self.renderer = WarpRenderer(mesh_of(model))
+        same = (before.expression == after.expression).all(axis=1) & (before.jaw_pose == after.jaw_pose).all(axis=1)
+        self.changes = ~same
         self._chunk = -1
         self._old: Geometry | None = None
         self._new: Geometry | None = None
 
-    def job(self, index: int, frame: UInt8[np.ndarray, "height width 3"]) -> Callable[[], UInt8[np.ndarray, "_ _ 3"]]:
+    def job(self, index: int) -> Callable[[Rgb], Rgb]:
         """Return what draws frame `index` with the new expression; it may run in any thread, and in any order.
 
-        A frame without a face comes back as it is.
+        A frame without a face, or in which nothing changes, comes back as it is.
         """
-        if not self.track.visible[index]:
-            return lambda: frame
+        if not self.track.visible[index] or not self.changes[index]:
+            return lambda frame: frame
         if index // CHUNK != self._chunk:
             self._chunk = index // CHUNK
             rows = slice(self._chunk * CHUNK, (self._chunk + 1) * CHUNK)
             self._old, self._new = geometry(self.model, self.before, rows), geometry(self.model, self.after, rows)
         assert self._old is not None and self._new is not None
         row = index % CHUNK
-        old, new = self._old.vertices_px[row].copy(), self._new.vertices_px[row].copy()
+        old, new = self._old.vertices_px[row], self._new.vertices_px[row]
         landmarks, new_landmarks = self._old.landmarks_px[row], self._new.landmarks_px[row]
         detected = self.track.landmarks_px[index]
 
-        def draw() -> UInt8[np.ndarray, "_ _ 3"]:
+        def draw(frame: Rgb) -> Rgb:
             offsets = residual_offsets(old, landmarks, detected)
-            old[:, :2] += offsets
-            new[:, :2] += offsets
-            return self.renderer.render(frame, old, new, landmarks, new_landmarks)
+            return self.renderer.render(frame, shifted(old, offsets), shifted(new, offsets), landmarks, new_landmarks)
 
         return draw
+
+
+def shifted(
+    vertices: Float32[np.ndarray, "vertex 3"], offsets: Float32[np.ndarray, "vertex 2"]
+) -> Float32[np.ndarray, "vertex 3"]:
+    """Return vertices moved in the picture."""
+    moved = vertices.copy()
+    moved[:, :2] += offsets
+    return moved
 
 
 @dataclass(frozen=True)
@@ -107,7 +131,7 @@ class Geometry:
 
 
 @torch.no_grad()
-def geometry(model: HeadModel, clip: Reconstruction, rows: slice) -> Geometry:
+def geometry(model: FaceModel, clip: Reconstruction, rows: slice) -> Geometry:
     """Return vertices and landmarks of some frames in pixels of the frame."""
     head_pose = torch.from_numpy(clip.head_pose[rows])
     vertices = model(
@@ -123,6 +147,15 @@ def geometry(model: HeadModel, clip: Reconstruction, rows: slice) -> Geometry:
     depth = vertices[..., 2:] * camera[:, None, :1]
     pixels = torch.cat([project(vertices, camera), depth], dim=-1)
     return Geometry(pixels.numpy(), landmarks.numpy())
+
+
+def mesh_of(model: FaceModel) -> WarpMesh:
+    """Return what a warp needs of a face model; only the built-in head has a mouth to draw."""
+    if isinstance(model, HeadModel):
+        return warp_mesh(model, assets.load_asset(HeadAsset, "head.h5"))
+    nothing = np.zeros((0, 3), np.int32)
+    triangles = np.ascontiguousarray(model.triangles.numpy(force=True).astype(np.int32))
+    return WarpMesh(triangles, nothing, nothing, nothing)
 
 
 def warp_mesh(model: HeadModel, asset: HeadAsset) -> WarpMesh:

@@ -59,7 +59,10 @@ def edit(workspace, video, tmp_path):
     from mead_manip.stages.runner import SilentProgress
 
     def run(*, source=video, out=tmp_path / "out.mp4", force=False, dry_run=False, **settings):
-        config = EditConfig(video=str(source), out=str(out), **{"to": "happy", "run": RUN, **settings})
+        sources = source if isinstance(source, tuple) else (source,)
+        config = EditConfig(
+            video=tuple(map(str, sources)), out=out and str(out), **{"to": "happy", "run": RUN, **settings}
+        )
         return edit.run(workspace, config, Common(), force=force, dry_run=dry_run, progress=SilentProgress()), out
 
     return run
@@ -186,3 +189,115 @@ def test_fewer_frames_than_a_window_are_refused(edit, tmp_path, video):
 
     with pytest.raises(MeadManipError, match="10"):
         edit(source=path)
+
+
+def test_a_recipe_repeats_the_coefficients_and_the_video(edit, video, tmp_path):
+    from mead_manip.stages.edit_recipe import plans_from
+
+    _, out = edit(to="happy:0.6,sad:0.4", intensity=0.9, style_seed=4, start=0.2, from_emotion="neutral")
+    recipe = json.loads(out.with_suffix(".json").read_text())
+    assert set(recipe["provenance"]["inputs"]) == {"manipulator_weights", "face_track_1", "reconstruction_1"}
+    assert recipe["settings"]["style_seed"] == 4
+
+    again, copy = edit(source=(), to="", out=tmp_path / "again.mp4", recipe=str(out.with_suffix(".json")))
+
+    assert again.exit_code == 0
+    repeated = json.loads(copy.with_suffix(".json").read_text())
+    assert plans_from(repeated) == plans_from(recipe) and repeated["key"] == recipe["key"]
+    assert all(np.array_equal(a, b) for a, b in zip(frames_of(out), frames_of(copy), strict=True))
+    early = [np.abs(a.astype(int) - b).max() for a, b in zip(frames_of(out)[:4], frames_of(video), strict=False)]
+    assert max(early) < 60  # before --start: only the encoder
+
+
+def test_a_recipe_with_other_weights_is_refused(edit, tmp_path):
+    from mead_manip.errors import InputMissing
+
+    _, out = edit()
+    path = out.with_suffix(".json")
+    recipe = json.loads(path.read_text())
+    recipe["provenance"]["inputs"]["manipulator_weights"] = "0" * 16
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(recipe))
+    with pytest.raises(InputMissing, match="manipulator weights"):
+        edit(to="", recipe=str(other), out=tmp_path / "x.mp4")
+
+
+def test_all_emotions_lie_in_one_video(edit, video):
+    from mead_manip.media.video import read_comment
+
+    _, out = edit(to="", grid=True)
+    frame = frames_of(out)[5]
+    height, width = frames_of(video)[0].shape[:2]
+    assert frame.shape[:2] == (2 * height, 4 * width)
+    tiles = [frame[r * height : (r + 1) * height, c * width : (c + 1) * width] for r in (0, 1) for c in range(4)]
+    lit = [tile[height // 2 :].std() > 5 for tile in tiles]
+    assert lit == [True] * 7 + [False]
+    assert "surprised" in read_comment(out)
+
+
+def test_a_picture_becomes_a_picture_that_differs_in_the_face_only(edit, video, tmp_path):
+    from PIL import Image
+
+    picture = tmp_path / "face.png"
+    Image.fromarray(frames_of(video)[0]).save(picture)
+    _, out = edit(source=picture, out=tmp_path / "happy.png", intensity=2.0)
+
+    before, after = (np.asarray(Image.open(path)) for path in (picture, out))
+    changed = (before != after).any(axis=2)
+    assert after.shape == before.shape and changed.sum() > 100
+    assert not changed[:8].any() and not changed[:, :8].any()
+    assert "mead-manip" in Image.open(out).text["Comment"]
+    assert json.loads((tmp_path / "happy.png.json").read_text())["frames"] == 1
+
+
+def test_previews_and_styles_are_sheets(edit, tmp_path):
+    from mead_manip.media.images import read_image
+
+    _, strip = edit(preview=3, out=tmp_path / "preview.png")
+    _, sheet = edit(styles=3, out=tmp_path / "styles.png")
+    assert read_image(strip).shape[1] == 3 * 320 and read_image(sheet).shape[1] == 4 * 320
+    assert read_image(strip).std() > 10 and read_image(sheet).std() > 10
+
+
+def test_of_many_videos_one_may_fail(edit, video, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    summary, _ = edit(source=(broken, video), out=tmp_path / "{stem}_{emotion}{intensity}.mp4", intensity=0.5)
+    assert summary.exit_code == 1 and list(summary.failures) == [str(broken)]
+    assert summary.done == [str(tmp_path / "talk_happy0.5.mp4")] and (tmp_path / "talk_happy0.5.mp4").exists()
+
+
+def test_at_intensity_nought_frames_are_the_source_s_bit_for_bit(edit, video):
+    _, out = edit(intensity=0.0)
+    from mead_manip.media.video import probe, read_frames, writer_like
+
+    plain = out.with_name("plain.mp4")
+    info = probe(video)
+    with writer_like(plain, info, comment="test") as writer:
+        for _, pts, rgb in read_frames(video):
+            writer.write(rgb, pts)
+    assert all(np.array_equal(a, b) for a, b in zip(frames_of(plain), frames_of(out), strict=True))
+
+
+def test_trim_keeps_frames_and_sound_of_the_part(edit, video):
+    from mead_manip.media.video import probe
+
+    summary, out = edit(start=0.2, end=0.6, trim=True)
+    assert summary.facts["frames"] == len(frames_of(out)) == 10  # at 25 frames/s
+    assert 0 < len(audio_packets(out)) < len(audio_packets(video))
+    assert probe(out).fps == probe(video).fps
+
+
+def test_a_face_that_is_not_there_and_a_late_start_are_refused(edit):
+    from mead_manip.errors import MeadManipError, UsageError
+
+    with pytest.raises(MeadManipError, match="--face 1 to 1"):
+        edit(face=2)
+    with pytest.raises(UsageError, match="ends at 0.9"):
+        edit(start=9.0)
+
+
+def test_another_video_is_the_reference(edit, video):
+    _, out = edit(to="", reference=str(video))
+    plan = json.loads(out.with_suffix(".json").read_text())["plans"]["1"]
+    assert len(plan["passages"][0]["style"]["code"]) == 16
