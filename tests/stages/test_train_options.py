@@ -226,11 +226,12 @@ def test_two_processes_train_as_one(workspace, tmp_path, launcher):
     single = [sys.executable, "-m", "mead_manip", "train", "-w", str(root), "--run", "single", *options]
     commands = {
         "torchrun": [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29587"],
-        "accelerate": [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"],
+        "accelerate": [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"],
     }
     if launcher == "accelerate":
         pytest.importorskip("accelerate")
-    several = [*commands[launcher], "-m", "mead_manip", "train", "-w", str(root), "--run", "several", *options]
+    # Without the -- torchrun takes --run for an abbreviation of its own --run-path.
+    several = [*commands[launcher], "-m", "--", "mead_manip", "train", "-w", str(root), "--run", "several", *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for command in (single, several):
         done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
