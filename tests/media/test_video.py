@@ -306,3 +306,45 @@ def test_real_videos_survive(shared, tmp_path, name):
     assert (copy.fps, copy.width, copy.height) == (info.fps, info.width, info.height)
     assert times(tmp_path / "copy.mp4") == times(source)
     assert audio_packets(tmp_path / "copy.mp4") == audio_packets(source)
+
+
+def test_subtitles_are_copied_where_the_container_holds_them(tmp_path):
+    from mead_manip.media.video import VideoWriter, count_frames, probe, read_frames, writer_like
+
+    (tmp_path / "text.srt").write_text(
+        "1\n00:00:00,100 --> 00:00:00,500\nHello\n\n2\n00:00:00,600 --> 00:00:00,900\nyou\n"
+    )
+    plain, source = tmp_path / "plain.mkv", tmp_path / "source.mkv"
+    with VideoWriter(plain, 64, 64, Fraction(25), comment="test") as writer:
+        for k in range(25):
+            writer.write(np.full((64, 64, 3), 8 * k, np.uint8))
+    with av.open(str(plain)) as video, av.open(str(tmp_path / "text.srt")) as text, av.open(str(source), "w") as out:
+        streams = [(part, out.add_stream_from_template(part.streams[0])) for part in (video, text)]
+        for part, stream in streams:
+            for packet in part.demux():
+                if packet.size:
+                    packet.stream = stream
+                    out.mux(packet)
+
+    def lines(path):
+        with av.open(str(path)) as container:
+            return [bytes(p).decode() for p in container.demux(subtitles=0) if p.size]
+
+    info = probe(source)
+    assert info.subtitle_codecs in (("subrip",), ("srt",)) and lines(source) == ["Hello", "you"]
+    for name, left_out in (("out.mkv", []), ("out.mp4", [*info.subtitle_codecs])):
+        with writer_like(tmp_path / name, info) as writer:
+            for _, pts, rgb in read_frames(source):
+                writer.write(rgb, pts)
+        assert writer.left_out == left_out and count_frames(tmp_path / name) == 25
+    assert lines(tmp_path / "out.mkv") == lines(source)
+
+
+def test_times_are_those_of_a_variable_rate(tmp_path):
+    from mead_manip.media.video import VideoWriter, read_times
+
+    stamps = [0, 40, 100, 140, 260, 300]
+    with VideoWriter(tmp_path / "v.mkv", 64, 64, Fraction(25), time_base=Fraction(1, 1000), comment="test") as writer:
+        for k, stamp in enumerate(stamps):
+            writer.write(np.full((64, 64, 3), 20 * k, np.uint8), stamp + 500)
+    assert read_times(tmp_path / "v.mkv") == pytest.approx(np.array(stamps) / 1000)

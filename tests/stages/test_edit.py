@@ -301,3 +301,31 @@ def test_another_video_is_the_reference(edit, video):
     _, out = edit(to="", reference=str(video))
     plan = json.loads(out.with_suffix(".json").read_text())["plans"]["1"]
     assert len(plan["passages"][0]["style"]["code"]) == 16
+
+
+def test_time_stamps_of_a_variable_rate_and_a_turned_picture_are_kept(edit, video, tmp_path):
+    import av
+
+    from mead_manip.media.video import VideoWriter, probe, read_times
+
+    stamps = np.cumsum([40 + 20 * (k % 3) for k in range(24)]).tolist()
+    upright = frames_of(video)
+    plain, turned = tmp_path / "plain.mp4", tmp_path / "turned.mp4"
+    with VideoWriter(plain, *upright[0].shape[:2], Fraction(20), time_base=Fraction(1, 1000), comment="test") as writer:
+        for frame, stamp in zip(upright, stamps, strict=True):
+            writer.write(np.ascontiguousarray(np.rot90(frame, -1)), stamp)
+    with av.open(str(plain)) as source, av.open(str(turned), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        stream.set_display_rotation(90)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
+    assert np.abs(frames_of(turned)[0].astype(int) - upright[0]).mean() < 10
+    assert probe(turned).rotation % 180 == 90
+
+    summary, out = edit(source=turned, out=tmp_path / "edited.mp4")
+
+    assert summary.exit_code == 0
+    assert np.allclose(read_times(out), read_times(turned), atol=1e-3)
+    assert np.abs(np.stack(frames_of(out)).astype(int) - np.stack(frames_of(turned))).mean() < 10

@@ -98,3 +98,24 @@ def test_presence_fades_in_and_out_and_never_at_the_ends_of_a_clip():
     assert (share[30:35] == 0).all()
     assert np.abs(np.diff(share)).max() < 2.0 / FADE_FRAMES
     assert (presence(np.ones(5, bool)) == 1).all()
+
+
+def test_faces_of_flame_are_warped_too(make_reconstruction, make_track):
+    import flame
+
+    from mead_manip.models.flame import flame_model_from
+    from mead_manip.models.posed_faces import posed
+    from mead_manip.stages.retarget import FaceRetargeter
+
+    model = flame_model_from(flame.asset())
+    camera = np.tile(np.array([600, 80, 80], np.float32), (2, 1))
+    before = make_reconstruction(2, 50, identity=np.zeros(100, np.float32), camera=camera, face_model="flame-2020@0")
+    opened = np.array([[0, 0, 0], [0.3, 0, 0]], np.float32)
+    after = dataclasses.replace(before, jaw_pose=opened)
+    track = make_track(2, landmarks_px=posed(model, before)[1])
+    retarget = FaceRetargeter(before, after, track, model)
+    frame = np.random.default_rng(0).integers(0, 255, (160, 160, 3)).astype(np.uint8)
+
+    assert np.array_equal(retarget.job(0)(frame), frame)
+    changed = (retarget.job(1)(frame) != frame).any(axis=2)
+    assert changed.sum() > 50 and not changed[:10].any()
