@@ -27,6 +27,8 @@ from mead_manip.training.start import continued, default_scaling, new_manipulato
 from mead_manip.training.windows import ClipSequence, Labels, Scale, Windows
 from mead_manip.training.world import World
 
+_NO_LIPS = "the preset's term for the lips is off: this face model names no unit of them"
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -93,14 +95,11 @@ class Job:
         scale = Scale.of(windows.frames, scaling)
         levels = _levels(training) if settled["intensity_levels"] else 0
         if config.init:
-            trained = _trained(workspace, config.init, source)
-            nets = continued(trained, emotions, window, levels, scale)
-            _refuse_other_size(nets.architecture, config.size)
+            nets = continued(_trained(workspace, config, source), emotions, window, levels, scale)
             scale = Scale(nets.coef_mean, nets.coef_std, scale.low, scale.high)
         else:
-            n_coefs = len(source.coef_names)
-            architecture = Architecture.of_size(config.size, n_coefs, emotions, window=window, levels=levels)
-            nets = new_manipulator(architecture, scale, common.seed)
+            shapes = (config.size, len(source.coef_names), emotions)
+            nets = new_manipulator(Architecture.of_size(*shapes, window=window, levels=levels), scale, common.seed)
         held = [
             c for c in chosen.selection.validation if c.clip_id in chosen.frame_labels.of_clip or c.emotion in emotions
         ]
@@ -108,8 +107,7 @@ class Job:
         learner = Learner(nets.to(device), recipe, world)
         if config.compile:
             learner.compile()
-        lips = "the preset's term for the lips is off: this face model names no unit of them"
-        notes = [lips] if settled["weight_lips"] and not recipe.lips else []
+        notes = [_NO_LIPS] if settled["weight_lips"] and not recipe.lips else []
         return cls(
             windows.scaled(scale, device), validation, source.coef_names, source.face_model,
             trust, weights, scaling, learner, recipe, device, notes,
@@ -169,18 +167,18 @@ def _levels(clips: Sequence[Labels]) -> int:
     return LEVELS
 
 
-def _trained(workspace: Workspace, init: str, source: _Clips) -> Manipulator:
-    weights = store.load(ManipulatorWeights, initial_weights(workspace, init))
+def _trained(workspace: Workspace, config: TrainConfig, source: _Clips) -> Manipulator:
+    """Load the networks that --init means, if they fit."""
+    weights = store.load(ManipulatorWeights, initial_weights(workspace, str(config.init)))
     known: dict[str, Any] = json.loads(weights.facts)
     if tuple(known["coef_names"]) != source.coef_names:
         raise UsageError(
             f"--init: trained on {len(known['coef_names'])} coefficients of {known['face_model']}",
             expected=f"{len(source.coef_names)} of {source.face_model}",
         )
-    return Manipulator.from_arrays(weights.parameters, weights.config)
-
-
-def _refuse_other_size(found: Architecture, size: str) -> None:
-    wanted = Architecture.of_size(size, found.n_coefs, found.emotions, window=found.window, levels=found.levels)
+    nets = Manipulator.from_arrays(weights.parameters, weights.config)
+    found = nets.architecture
+    wanted = Architecture.of_size(config.size, found.n_coefs, found.emotions, window=found.window, levels=found.levels)
     if found != wanted:
-        raise UsageError(f"--init: networks of another size than {size}", expected="the same --size")
+        raise UsageError(f"--init: networks of another size than {config.size}", expected="the same --size")
+    return nets

@@ -29,6 +29,7 @@ from mead_manip.training.windows import Batch, Windows
 from mead_manip.training.world import World
 
 NETWORKS = ("mapping", "style_encoder", "generator", "discriminator")
+COMPILATIONS = 64  # of all compiled layers together
 Terms = dict[str, Tensor]
 # Called after every iteration with its number and the terms of its updates; False ends the training there.
 Watch = Callable[[int, Mapping[str, Terms]], bool]
@@ -59,6 +60,9 @@ class Learner:
 
     def compile(self) -> None:
         """Compile the layers around the LSTMs, which torch leaves as they are."""
+        # Modules share the limit of how often one piece of code is compiled: a few shapes of each, with and without
+        # gradients.
+        torch._dynamo.config.recompile_limit = max(COMPILATIONS, torch._dynamo.config.recompile_limit)
         for network in (self.nets.style_encoder, self.nets.generator, self.nets.discriminator):
             network.frame.compile()
             network.head.compile()
