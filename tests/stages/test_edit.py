@@ -329,3 +329,24 @@ def test_time_stamps_of_a_variable_rate_and_a_turned_picture_are_kept(edit, vide
     assert summary.exit_code == 0
     assert np.allclose(read_times(out), read_times(turned), atol=1e-3)
     assert np.abs(np.stack(frames_of(out)).astype(int) - np.stack(frames_of(turned))).mean() < 10
+
+
+def test_two_faces_get_an_emotion_each(edit, tmp_path):
+    from faces import write_clip
+
+    left, right = (talking_head(person=person)[0] for person in (0, 4))
+    film = write_clip(tmp_path / "two.mp4", [np.concatenate(pair, axis=1) for pair in zip(left, right, strict=True)])
+
+    def changed(name, to):
+        _, out = edit(source=film, to=to, out=tmp_path / name, intensity=2.0)
+        change = np.abs(np.stack(frames_of(out)).astype(int) - np.stack(frames_of(film))).mean(axis=(0, 3))
+        # Far more than the encoder does.
+        return change[:, :160].max() > 25, change[:, 160:].max() > 25
+
+    assert changed("both.mp4", "1=angry,2=happy") == (True, True)
+    assert sorted(changed("one.mp4", "2=happy")) == [False, True]
+    recipe = json.loads((tmp_path / "both.json").read_text())
+    assert [plan["passages"][0]["style"]["blend"] for plan in recipe["plans"].values()] == [
+        {"angry": 1.0},
+        {"happy": 1.0},
+    ]
