@@ -36,8 +36,8 @@ def test_planted_outliers_are_found_and_published(scored_workspace):
 
 
 def test_the_same_command_gives_the_same_numbers(scored_workspace):
-    first = json.dumps(evaluate(scored_workspace).facts)
-    assert json.dumps(evaluate(scored_workspace).facts) == first
+    first, again = (json.dumps(evaluate(scored_workspace, seeds=1).facts) for _ in range(2))
+    assert first == again
 
 
 def test_a_workspace_without_scores_names_what_to_run(tmp_path):
