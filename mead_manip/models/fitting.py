@@ -103,9 +103,9 @@ def fit_clip(head: PointHead, seen: Observation, priors: Priors, trust: Trust, e
     # Smoothness alone would let a head that left the picture turn on and on.
     frames = torch.from_numpy(bridge(frames.numpy(), (seen.weight.sum(dim=1) > 0).numpy()))
     shape = head.shaped(person.identity)
-    predicted = torch.cat(
-        [linearise(head, shape, part, _chosen(head, shape, part)).points for part in frames.split(MAX_CHUNK)]
-    )
+    predicted = torch.empty(len(frames), 68, 2)  # single precision: of a long clip this is the largest thing
+    for part, out in zip(frames.split(MAX_CHUNK), predicted.split(MAX_CHUNK), strict=True):
+        out.copy_(linearise(head, shape, part, _chosen(head, shape, part)).points)
     return Fit(person, frames, predicted)
 
 
@@ -162,7 +162,7 @@ def follow(
             blocks, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
             return blocks, gradient - smoothness.energy_gradient_of(reach, frames)
 
-        frames = frames + solve_chain(len(frames), pulls, smoothness)
+        frames += solve_chain(len(frames), pulls, smoothness)
     n_face = len(priors.sparsity)
     return torch.cat([frames[:, :n_face].clamp(priors.lower, priors.upper), frames[:, n_face:]], dim=1)
 
@@ -180,10 +180,11 @@ def _chosen(head: PointHead, shape: Shape, frames: Tensor) -> Tensor:
 def _first_guess(head: PointHead, person: Person, seen: Observation) -> Float[Tensor, "frame parameter"]:
     """Start from the mean face, placed by the best affine camera."""
     points = head.shaped(person.identity).points
-    points = points[select(head, points, seen.points.new_zeros(1, 3))[0]]
-    weight = seen.points.new_ones(68)
+    points = points[select(head, points, points.new_zeros(1, 3))[0]]
+    weight = points.new_ones(68)
     weight[:N_CONTOUR], weight[48:] = 0.2, 0.5
-    head_pose, camera = initial_pose(points, seen.points, weight)
+    placed = [initial_pose(points, part.double(), weight) for part in seen.points.split(MAX_CHUNK)]
+    head_pose, camera = (torch.cat(part) for part in zip(*placed, strict=True))
     return torch.cat([person.mean.expand(len(head_pose), -1), head_pose, camera], dim=1)
 
 

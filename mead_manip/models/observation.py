@@ -18,7 +18,10 @@ CUT_JUMP, CUT_ZOOM = 1.5, 1.5  # between neighbouring frames: another shot
 
 @dataclass(frozen=True)
 class Observation:
-    """Landmarks of a clip, y up, in inter-ocular distances of the clip; weight 0 hides a landmark."""
+    """Landmarks of a clip, y up, in inter-ocular distances of the clip; weight 0 hides a landmark.
+
+    A whole clip is kept in single precision, for long ones are many megabytes; what `at` gives is in double.
+    """
 
     points: Float[Tensor, "frame 68 2"]
     weight: Float[Tensor, "frame 68"]
@@ -27,7 +30,7 @@ class Observation:
 
     def at(self, index: Int[Tensor, " chosen"]) -> "Observation":
         """Keep some frames; their links no longer mean anything."""
-        return Observation(self.points[index], self.weight[index], self.size[index], self.tied[:0])
+        return Observation(self.points[index].double(), self.weight[index].double(), self.size[index], self.tied[:0])
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ def observe(
 ) -> tuple[Observation, Picture]:
     """Normalise a clip's landmarks. At least one frame must be visible."""
     visible = visible & np.isfinite(landmarks_px).all(axis=(1, 2))
-    points = bridge(landmarks_px.astype(np.float64), visible)
+    # Single precision throughout: of a long clip every copy counts, and a pixel's 10,000th decides nothing.
+    points = bridge(landmarks_px.astype(np.float32), visible)
     size = _sizes(points, template)
     unit = float(np.median(size[visible]))
     jump = _jumps(points) / unit
@@ -66,14 +70,14 @@ def observe(
     else:
         steady = visible
 
-    centre = np.median(points[steady].mean(axis=1), axis=0)
-    normal = points - centre
-    normal *= np.array([1.0, -1.0]) / unit  # in place: of a long clip every copy counts
+    centre = np.median(points[steady].mean(axis=1), axis=0).astype(np.float64)
+    normal = points - centre.astype(np.float32)
+    normal *= np.array([1.0, -1.0], np.float32) / np.float32(unit)
     weight = steady[:, None] & (jump < POINT_SPIKE)
     moved = np.linalg.norm(np.diff(normal.mean(axis=1), axis=0), axis=1)
     zoomed = np.abs(np.diff(np.log(size)))
     tied = (moved < CUT_JUMP) & (zoomed < np.log(CUT_ZOOM))
-    arrays = (normal, weight.astype(np.float64), size / unit, tied.astype(np.float64))
+    arrays = (normal, weight.astype(np.float32), size / unit, tied.astype(np.float64))
     return Observation(*(torch.from_numpy(array) for array in arrays)), Picture(unit, centre)
 
 
@@ -84,14 +88,15 @@ def bridge(values: Float[np.ndarray, "frame ..."], good: Bool[np.ndarray, " fram
     frame = np.arange(len(values))
     flat = values.reshape(len(values), -1)
     columns = [np.interp(frame, frame[good], column[good]) for column in flat.T]
-    return np.stack(columns, axis=1).reshape(values.shape)
+    return np.stack(columns, axis=1).reshape(values.shape).astype(values.dtype)
 
 
 def _sizes(points: Float[np.ndarray, "frame 68 2"], template: Float[Tensor, "68 3"]) -> Float[np.ndarray, " frame"]:
     """Inter-ocular distance (outer corners) of every frame as it would be face on, px."""
     weight = torch.ones(68, dtype=template.dtype)
     weight[:N_CONTOUR] = 0.2
-    _, camera = initial_pose(template, torch.from_numpy(points), weight)
+    parts = torch.from_numpy(points).split(_PIECE)
+    camera = torch.cat([initial_pose(template, part.double(), weight)[1] for part in parts])
     return (camera[:, 0].exp() * (template[36] - template[45]).norm()).numpy()
 
 

@@ -78,15 +78,15 @@ def solve_chain(n_frames: int, pulls: Pulls, smoothness: Smoothness) -> Float[Te
 
     Long chains are solved in overlapping windows; a caller that iterates is pulled together at the seams.
     """
-    solved = []
+    solved = torch.zeros(n_frames, len(smoothness.first), dtype=smoothness.first.dtype)
     for start in range(0, n_frames, WINDOW):
         stop = min(start + WINDOW, n_frames)
         reach = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, n_frames))
         own, near, far = smoothness.bands_of(reach, n_frames)
         blocks, gradient = pulls(reach)
         window = _solve_pairs(blocks + torch.diag_embed(own), near, far, gradient)
-        solved.append(window[start - reach.start : stop - reach.start])
-    return torch.cat(solved)
+        solved[start:stop] = window[start - reach.start : stop - reach.start]
+    return solved
 
 
 def solve_arrow(
