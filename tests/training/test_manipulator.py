@@ -237,14 +237,14 @@ def test_options_are_terms_of_their_own_where_they_belong():
 
 def test_the_slope_penalty_flattens_the_discriminator():
     slopes = {}
-    for weight in (0.0, 30.0):
+    for weight in (0.0, 10.0):
         weights = {"real": 1.0, "fake": 1.0, **({"r1": weight} if weight else {})}
-        learner = Learner(networks(), recipe(discriminator_weights=weights, iterations=6, decay_from=6))
-        run(learner, windows(), 6)
+        learner = Learner(networks(), recipe(discriminator_weights=weights, iterations=20, decay_from=20))
+        run(learner, windows(), 20)
         batch = windows().batch(0, 8)
         fake = torch.zeros_like(batch.source)
         slopes[weight] = float(discriminator_terms(learner.nets, batch, fake, penalise=True)["r1"].mean().detach())
-    assert slopes[30.0] < 0.7 * slopes[0.0]
+    assert slopes[10.0] < 0.5 * slopes[0.0]
 
 
 def test_diversity_falls_to_nothing_over_the_run():
