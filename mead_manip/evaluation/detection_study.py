@@ -6,9 +6,8 @@ Intervals are percentiles over draws of whole actors, shared out among the injec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -24,6 +23,8 @@ from mead_manip.evaluation.detection import (
 from mead_manip.evaluation.injections import (
     Clip,
     Injection,
+    Planting,
+    at_rate,
     confused_flips,
     neutral_swaps,
     symmetric_flips,
@@ -36,7 +37,7 @@ RATES = (0.1, 0.2, 0.3)
 FALSE_ALARMS = 0.05
 MIN_OUTLIERS = 3  # of which a number is worth printing
 
-Tests = dict[str, Callable[[Sequence[Clip], int], Injection]]
+Tests = dict[str, Planting]
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,19 @@ class Cost:
 
 def standard_tests(clips: Sequence[Clip]) -> Tests:
     """List the tests that these clips allow: weak swaps need takes of lower levels, neutral ones neutral takes."""
-    tests: Tests = {f"T1 flips {rate:.0%}": _at(symmetric_flips, rate) for rate in RATES}
+    tests: Tests = {f"T1 flips {rate:.0%}": at_rate(symmetric_flips, rate) for rate in RATES}
     emotions = {clip.emotion for clip in clips}
     if emotions & {"fear", "surprised", "angry", "disgusted"}:
-        tests["T2 confusions 20%"] = _at(confused_flips, 0.2)
+        tests["T2 confusions 20%"] = at_rate(confused_flips, 0.2)
     for level in (1, 2):
         if any(clip.level == level and clip.emotion != "neutral" for clip in clips):
-            tests[f"T3 level {level} 20%"] = _at(partial(weak_swaps, level=level), 0.2)
+            tests[f"T3 level {level} 20%"] = at_rate(weak_swaps, 0.2, level=level)
     if "neutral" in emotions:
-        tests["T4 neutral 20%"] = _at(neutral_swaps, 0.2)
+        tests["T4 neutral 20%"] = at_rate(neutral_swaps, 0.2)
     return tests
 
 
-def run_test(corpus: Corpus, test: Callable[[Sequence[Clip], int], Injection], seeds: int, draws: int) -> list[Score]:
+def run_test(corpus: Corpus, test: Planting, seeds: int, draws: int) -> list[Score]:
     """Run every scorer on one test, planted `seeds` times."""
     trials = []
     for seed in range(seeds):
@@ -132,12 +133,6 @@ def cost_of(corpus: Corpus, injection: Injection) -> Cost:
 # ---- below: intervals ---------------------------------------------------------------------------------------------
 
 Trial = tuple[Injection, Evidence, Mapping[str, Float[np.ndarray, " row"]]]
-
-
-def _at(
-    inject: Callable[[Sequence[Clip], float, int], Injection], rate: float
-) -> Callable[[Sequence[Clip], int], Injection]:
-    return lambda clips, seed: inject(clips, rate, seed)
 
 
 def _score(name: str, trials: Sequence[Trial], draws: int) -> Score:

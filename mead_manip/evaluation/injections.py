@@ -52,6 +52,14 @@ class Injection:
         return float(self.positive.mean())
 
 
+Planting = Callable[[Sequence["Clip"], int], "Injection"]  # what is planted depends on the seed alone
+
+
+def at_rate(inject: Callable[..., Injection], rate: float, **settings: int) -> Planting:
+    """Settle everything about an injection but where it is planted."""
+    return lambda clips, seed: inject(clips, rate, seed, **settings)
+
+
 def as_it_is(clips: Sequence[Clip]) -> Injection:
     """Plant nothing."""
     rows = _rows(clips)

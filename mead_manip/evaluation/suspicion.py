@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32, Int64
 
 from mead_manip.evaluation.calibration import fit_temperature
 from mead_manip.evaluation.sequences import LabelledSequence, fit_classifier
-from mead_manip.models.suppression import suppression_weight
+from mead_manip.models.suppression import pool_frames, softmax, suppression_weight
 
 NEIGHBOURS = 10
 FOLDS = 5
@@ -39,7 +39,7 @@ class Evidence:
     @property
     def probability(self) -> Float[np.ndarray, "row class"]:
         """Give the clips' probabilities: the mean over their frames."""
-        return np.stack([frames.mean(axis=0) for frames in self.frame_probability]).astype(np.float64)
+        return np.stack([pool_frames(frames) for frames in self.frame_probability]).astype(np.float64)
 
     @property
     def own(self) -> Float[np.ndarray, " row"]:
@@ -174,9 +174,7 @@ def at_temperature(
     probability: Float32[np.ndarray, "frame class"], temperature: float
 ) -> Float[np.ndarray, "frame class"]:
     """Divide the logits behind softmax probabilities by a temperature."""
-    logits = np.log(probability.astype(np.float64) + _TINY) / temperature
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+    return softmax(np.log(probability.astype(np.float64) + _TINY) / temperature)
 
 
 # ---- below: folds -------------------------------------------------------------------------------------------------

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from mead_manip import files
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EvaluateDetectionConfig
 from mead_manip.evaluation.detection_study import (
@@ -25,7 +23,7 @@ from mead_manip.evaluation.detection_study import (
 from mead_manip.evaluation.injections import Clip, Injection, as_it_is
 from mead_manip.evaluation.suspicion import SCORERS
 from mead_manip.reports.intervals import Estimate, interval_plot
-from mead_manip.reports.study_page import Section, Table, study_html, study_markdown
+from mead_manip.reports.study_page import Section, Study, Table, publish_study
 from mead_manip.stages.corpus import Known, load_corpus
 from mead_manip.stages.runner import Progress, Summary
 
@@ -33,6 +31,7 @@ STAGE = "evaluate-detection"
 FOLDER = "evaluate"
 KNOWN = "planted by the data set"
 OURS = "1 - lambda"
+TITLE = "Which clips does CLIP distrust, and rightly?"
 
 Test = Callable[[Sequence[Clip], int], Injection]
 
@@ -64,9 +63,10 @@ def run(
         else:
             scores += run_test(known.corpus, tests[name], config.seeds, config.draws)
     cost = cost_of(known.corpus, truth if truth is not None else as_it_is(known.corpus.clips))
-    _publish(known, scores, cost, config, folder)
-    summary.done = [score.test for score in scores if score.scorer == OURS]
     summary.facts = _facts(known, scores, cost)
+    study = Study(TITLE, _lead(known, config), _sections(known.corpus, scores, cost))
+    publish_study(study, summary.facts | {"clips": known.keys}, folder, "detection")
+    summary.done = [score.test for score in scores if score.scorer == OURS]
     summary.detail = "; ".join(f"{s.test}: AUROC of {OURS} {s.macro}" for s in scores if s.scorer == OURS)
     return summary
 
@@ -83,25 +83,6 @@ def _known_injection(known: Known) -> Injection | None:
 
 
 # ---- what is published ----------------------------------------------------------------------------------------------
-
-
-def _publish(known: Known, scores: list[Score], cost: Cost, config: EvaluateDetectionConfig, folder: Any) -> None:
-    title = "Which clips does CLIP distrust, and rightly?"
-    lead, sections = _lead(known, config), _sections(known.corpus, scores, cost)
-    files.make_folder(folder)
-    record = _facts(known, scores, cost) | {"clips": known.keys}
-    texts = {
-        "detection.html": study_html(title, lead, sections),
-        "detection.md": study_markdown(title, lead, sections),
-        "detection.json": json.dumps(record, indent=1) + "\n",
-    }
-    for name, text in texts.items():
-        with files.atomic(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    for section in sections:
-        for name, data in section.figures.items():
-            with files.atomic(folder / name) as temporary:
-                temporary.write_bytes(data)
 
 
 def _lead(known: Known, config: EvaluateDetectionConfig) -> list[str]:

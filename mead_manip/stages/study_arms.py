@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -22,7 +21,9 @@ from mead_manip.evaluation.detection_study import Corpus
 from mead_manip.evaluation.endpoints import TestSet, measure
 from mead_manip.evaluation.injections import (
     Injection,
+    Planting,
     as_it_is,
+    at_rate,
     confused_flips,
     neutral_swaps,
     symmetric_flips,
@@ -41,14 +42,15 @@ VERSION = 1
 MOST_SOURCES = 12  # neutral clips that are edited
 MOST_REFERENCES = 3  # clips a reference style is read off, per emotion
 OWN_JUDGES = 6  # from this many actors on the judges get people of their own
-CONDITIONS = {
+_JUDGES: dict[tuple[str, Roles], dict[str, SegmentClassifier]] = {}
+CONDITIONS: dict[str, Planting] = {
     "none": lambda clips, seed: as_it_is(clips),
-    "t1-10": lambda clips, seed: symmetric_flips(clips, 0.1, seed),
-    "t1-20": lambda clips, seed: symmetric_flips(clips, 0.2, seed),
-    "t1-30": lambda clips, seed: symmetric_flips(clips, 0.3, seed),
-    "t2-20": lambda clips, seed: confused_flips(clips, 0.2, seed),
-    "t3-20": lambda clips, seed: weak_swaps(clips, 0.2, seed),
-    "t4-20": lambda clips, seed: neutral_swaps(clips, 0.2, seed),
+    "t1-10": at_rate(symmetric_flips, 0.1),
+    "t1-20": at_rate(symmetric_flips, 0.2),
+    "t1-30": at_rate(symmetric_flips, 0.3),
+    "t2-20": at_rate(confused_flips, 0.2),
+    "t3-20": at_rate(weak_swaps, 0.2),
+    "t4-20": at_rate(neutral_swaps, 0.2),
 }
 
 
@@ -106,7 +108,7 @@ class Trainer:
         """Plant a condition among the training clips; also whether we planted it (else the data set came with it)."""
         if condition not in CONDITIONS:
             raise UsageError(f"unknown condition {condition!r}", expected=", ".join(CONDITIONS))
-        injection: Injection = CONDITIONS[condition](self.corpus.clips, seed)
+        injection = CONDITIONS[condition](self.corpus.clips, seed)
         if condition != "none" or self.known.outliers is None:
             return injection, condition != "none"
         kinds = [self.known.outliers[self.corpus.clips[index].clip_id] for index in injection.content]
@@ -177,7 +179,15 @@ class Trainer:
 
     def judges(self) -> dict[str, SegmentClassifier]:
         """Train the judges on good clips of people of their own; once per process."""
-        return _judges(self.digest, self.roles, self)
+        key = (self.digest, self.roles)
+        if key not in _JUDGES:
+            clips = [
+                LabelledSequence(coefs, self.emotions.index(emotion))
+                for _, emotion, coefs in self._good(self.roles.judges)
+                if emotion in self.emotions
+            ]
+            _JUDGES[key] = {kind: fit_classifier(clips, len(self.emotions), kind=kind) for kind in KINDS}
+        return _JUDGES[key]
 
     def tests(self) -> TestSet:
         """Gather what is edited, and what it should come to look like."""
@@ -234,7 +244,8 @@ class Trainer:
     def _train(self, rows: list[ClipSequence], diet: Diet, task: Task) -> Manipulator:
         weights = torch.from_numpy(diet.weight[diet.kept]).float()
         windows = Windows(rows, self.emotions, weights, seed=task.seed)
-        plain = Windows(self._all_rows(), self.emotions, torch.ones(len(self._all_rows())), seed=0)
+        everything = self._all_rows()
+        plain = Windows(everything, self.emotions, torch.ones(len(everything)), seed=0)
         scale = Scale.of(plain.frames, default_scaling(self.known.face_model))
         config = TrainConfig(size=self.config.size, iterations=self.config.iterations, weighting=diet.weighting)
         recipe = recipe_of(config, len(windows), self.known.coef_names)
@@ -251,23 +262,6 @@ class Trainer:
             for k, label in zip(plain.content, plain.labels, strict=True)
             if label in self.emotions
         ]
-
-
-@functools.lru_cache(maxsize=2)
-def _cached_judges(digest: str, roles: Roles) -> dict[str, SegmentClassifier]:
-    return {}
-
-
-def _judges(digest: str, roles: Roles, trainer: Trainer) -> dict[str, SegmentClassifier]:
-    judges = _cached_judges(digest, roles)
-    if not judges:
-        clips = [
-            LabelledSequence(coefs, trainer.emotions.index(emotion))
-            for _, emotion, coefs in trainer._good(roles.judges)
-            if emotion in trainer.emotions
-        ]
-        judges |= {kind: fit_classifier(clips, len(trainer.emotions), kind=kind) for kind in KINDS}
-    return judges
 
 
 def _of_actors(corpus: Corpus, actors: Sequence[str]) -> Corpus:

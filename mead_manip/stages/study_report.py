@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mead_manip import files
 from mead_manip.artifacts import store
 from mead_manip.artifacts.schemas import ArmResult
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.evaluation.arms import BY_NAME, CLEAN, CONTROL, ORACLE, PLAIN, RULE
 from mead_manip.evaluation.comparison import Draws, Outcomes, claim, difference, level, recovered
 from mead_manip.evaluation.detection import Interval
+from mead_manip.reports import study_page
 from mead_manip.reports.intervals import Estimate, interval_plot
-from mead_manip.reports.study_page import Section, Table, study_html, study_markdown
+from mead_manip.reports.study_page import Section, Table, publish_study
 from mead_manip.stages.study_arms import Trainer
 
 TITLE = "Does suppression help the manipulator?"
@@ -63,35 +62,24 @@ class Study:
 
 def publish(study: Study, folder: Path) -> dict[str, Any]:
     """Write the page, the Markdown, the figure and the JSON; give the facts."""
-    lead, facts = _lead(study), {condition: _facts(study, condition) for condition in study.conditions}
+    ceiling, facts = study.trainer.ceiling(), {condition: _facts(study, condition) for condition in study.conditions}
     sections = [_section(study, condition, facts[condition]) for condition in study.conditions]
-    record = {"ceiling": study.trainer.ceiling(), "conditions": facts}
-    texts = {
-        "manipulator.html": study_html(TITLE, lead, sections),
-        "manipulator.md": study_markdown(TITLE, lead, sections),
-        "manipulator.json": json.dumps(record, indent=1) + "\n",
-    }
-    files.make_folder(folder)
-    for name, text in texts.items():
-        with files.atomic(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    for section in sections:
-        for name, data in section.figures.items():
-            with files.atomic(folder / name) as temporary:
-                temporary.write_bytes(data)
+    record = {"ceiling": ceiling, "conditions": facts}
+    publish_study(study_page.Study(TITLE, _lead(study, ceiling), sections), record, folder, "manipulator")
     return record
 
 
-def _lead(study: Study) -> list[str]:
+def _lead(study: Study, ceiling: dict[str, float]) -> list[str]:
     trainer = study.trainer
     known, config = trainer.known, trainer.config
-    ceiling = ", ".join(f"{name} {value:.2f}" for name, value in trainer.ceiling().items())
+    reached = ", ".join(f"{name} {value:.2f}" for name, value in ceiling.items())
+    roles = trainer.roles.describe()
     return [
         f"All arms start from the same weights and take {config.iterations} iterations of the {config.size} network, "
-        f"{config.seeds} seeds. {trainer.roles.describe()[0].upper()}{trainer.roles.describe()[1:]}. "
+        f"{config.seeds} seeds. {roles[0].upper()}{roles[1:]}. "
         f"Scores by {known.scorer}, threshold {known.corpus.threshold:g}.",
         "Accuracy is the balanced share of edits, styles drawn from noise, that classifiers of coefficient sequences "
-        f"take for the target; none of them is CLIP. On real clips of the edited people they reach: {ceiling}. "
+        f"take for the target; none of them is CLIP. On real clips of the edited people they reach: {reached}. "
         "Intervals (95 %) draw actors and seeds anew; differences are paired by seed, source clip and target.",
     ]
 
