@@ -17,6 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import flame
+from tracks import bare_track
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
@@ -99,36 +100,9 @@ def noise_track(n_frames: int) -> FaceTrack:
     crops = [np.kron(rng.integers(0, 256, (16, 16, 3)), np.ones((16, 16, 1))).astype(np.uint8) for _ in range(n_frames)]
     packed = EncodedFrames.pack([encode(crop) for crop in crops])
     points = (flame.landmark_layout() * [1, -1] * 1100 + [128, 150]).astype(np.float32)
-    landmarks = np.stack([points] * n_frames)
-    return FaceTrack(
-        face_bytes=packed.data,
-        face_offsets=packed.offsets,
-        landmarks_px=landmarks,
-        landmarks_raw_px=landmarks,
-        pupils_px=np.stack([landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)], axis=1),
-        mesh_px=np.zeros((n_frames, 0, 2), np.float32),
-        boxes_px=np.zeros((n_frames, 4), np.float32),
-        frame_from_crop=np.tile(np.float32([[2, 0, 100], [0, 2, 50]]), (n_frames, 1, 1)),
-        visible=np.ones(n_frames, bool),
-        score=np.ones(n_frames, np.float32),
-        fps_num=30,
-        fps_den=1,
-        width=640,
-        height=480,
-        source="",
-        source_digest="",
-        actor="",
-        emotion="",
-        view="",
-        level=0,
-        take=0,
-        sentence=0,
-        landmark_backend="",
-        face=1,
-        most_faces=1,
-        cuts=np.zeros(0, np.int32),
-        jitter_raw=0.0,
-        jitter=0.0,
+    crop = np.tile(np.float32([[2, 0, 100], [0, 2, 50]]), (n_frames, 1, 1))
+    return bare_track(
+        np.stack([points] * n_frames), face_bytes=packed.data, face_offsets=packed.offsets, frame_from_crop=crop
     )
 
 

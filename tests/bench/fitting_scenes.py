@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
+from tracks import bare_track
 
 from mead_manip.artifacts.assets import load_asset
 from mead_manip.artifacts.schemas import FaceTrack, HeadAsset
@@ -66,7 +67,7 @@ def still_face(seed: int, white: float) -> FaceTrack:
     """Look at a face that holds still, with a detector's white noise."""
     clean = _act(seed, 0, 90, (0.0, 0.0, 0.0)).track.landmarks_px[:1]
     noise = generator(seed, "still").normal(size=(90, 68, 2))
-    return _track((clean + white * np.linalg.norm(clean[0, 36] - clean[0, 45]) * noise).astype(np.float32))
+    return _exact((clean + white * np.linalg.norm(clean[0, 36] - clean[0, 45]) * noise).astype(np.float32))
 
 
 def follow(path: Path, detector: LandmarkDetector, digest: str = "") -> FaceTrack | None:
@@ -101,7 +102,8 @@ def _act(seed: int, take: int, n_frames: int, errors: tuple[float, float, float]
         + slow * drift / drift.std()
         + constant * rng.normal(size=(1, 68, 2))
     )
-    track = _track(noisy.astype(np.float32), project(_pupils(identity, gaze, turn), camera).numpy())
+    pupils_px = project(_pupils(identity, gaze, turn), camera).numpy()
+    track = _exact(noisy.astype(np.float32), pupils_px=pupils_px)
     return _scene(track, performance, f"person {take}", emotion)
 
 
@@ -122,39 +124,5 @@ def _scene(track: FaceTrack, acted: Performance, actor: str, emotion: str) -> Sc
     return Scene(track, face, acted.head_pose, acted.gaze, actor, emotion)
 
 
-def _track(
-    landmarks_px: Float32[np.ndarray, "frame 68 2"], pupils_px: Float32[np.ndarray, "frame 2 2"] | None = None
-) -> FaceTrack:
-    n_frames = len(landmarks_px)
-    if pupils_px is None:
-        pupils_px = np.stack([landmarks_px[:, 36:42].mean(1), landmarks_px[:, 42:48].mean(1)], axis=1)
-    return FaceTrack(
-        face_bytes=np.zeros(0, np.uint8),
-        face_offsets=np.zeros(n_frames + 1, np.int64),
-        landmarks_px=landmarks_px,
-        landmarks_raw_px=landmarks_px,
-        pupils_px=pupils_px,
-        mesh_px=np.zeros((n_frames, 0, 2), np.float32),
-        boxes_px=np.zeros((n_frames, 4), np.float32),
-        frame_from_crop=np.zeros((n_frames, 2, 3), np.float32),
-        visible=np.ones(n_frames, bool),
-        score=np.ones(n_frames, np.float32),
-        fps_num=round(FPS),
-        fps_den=1,
-        width=640,
-        height=480,
-        source="",
-        source_digest="",
-        actor="",
-        emotion="",
-        view="",
-        level=0,
-        take=0,
-        sentence=0,
-        landmark_backend="exact",
-        face=1,
-        most_faces=1,
-        cuts=np.zeros(0, np.int32),
-        jitter_raw=0.0,
-        jitter=0.0,
-    )
+def _exact(landmarks_px: Float32[np.ndarray, "frame 68 2"], **known: np.ndarray) -> FaceTrack:
+    return bare_track(landmarks_px, landmark_backend="exact", fps_num=round(FPS), **known)
