@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mead_manip import __version__, config
+from mead_manip import __version__, config, resolution
 from mead_manip.errors import Interrupted, MeadManipError
 from mead_manip.options import Given, options
 from mead_manip.stages import STAGES
@@ -154,9 +154,9 @@ def _finish(stage: str, given: Given) -> None:
 
 
 def _run(stage: str, given: Given) -> "Summary":
-    common = config.resolve(config.Common, given.common).config
-    settings: Any = config.resolve(given.kind, given.flags).config
-    config.check_required(settings)
+    common = resolution.resolve(config.Common, given.common).config
+    settings: Any = resolution.resolve(given.kind, given.flags).config
+    resolution.check_required(settings)
     # Imported late: --help must not wait for torch.
     from mead_manip.artifacts.workspace import Workspace
     from mead_manip.stages.runner import SilentProgress, TerminalProgress
@@ -196,11 +196,11 @@ def _show_config(section: str, as_json: bool) -> int:
 
 
 def _section_table(section: str) -> dict[str, dict[str, Any]]:
-    resolved: config.Resolved[Any] = config.resolve(config.section_kind(section))
+    resolved: resolution.Resolved[Any] = resolution.resolve(resolution.section_kind(section))
     return {
         name: {"value": getattr(resolved.config, name), "origin": origin}
         for name, origin in resolved.origins.items()
-        if name not in config.positional_names(type(resolved.config))
+        if name not in resolution.positional_names(type(resolved.config))
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mead_manip import cli, config, settings
+from mead_manip import cli, config, resolution, settings
 from mead_manip.errors import InputMissing
 from mead_manip.stages import STAGES
 
@@ -68,7 +68,7 @@ def test_each_setting_has_its_flag_and_each_flag_its_setting(name):
 
 
 def test_config_shows_values_and_origins(in_folder):
-    (in_folder / config.FILE_NAME).write_text("[train]\nsize = 'small'\n")
+    (in_folder / resolution.FILE_NAME).write_text("[train]\nsize = 'small'\n")
     table = json.loads(run("config", "--json", MEAD_MANIP_TRAIN_EPOCHS="12").stdout)
     assert table["train"]["size"] == {"value": "small", "origin": "mead-manip.toml"}
     assert table["train"]["epochs"] == {"value": 12, "origin": "environment MEAD_MANIP_TRAIN_EPOCHS"}
@@ -79,9 +79,9 @@ def test_config_shows_values_and_origins(in_folder):
 
 def test_the_shown_config_is_itself_a_config_file(in_folder):
     shown = run("config").stdout
-    (in_folder / config.FILE_NAME).write_text(re.sub(r"^\w+ = null.*\n", "", shown, flags=re.MULTILINE))
+    (in_folder / resolution.FILE_NAME).write_text(re.sub(r"^\w+ = null.*\n", "", shown, flags=re.MULTILINE))
     for kind in config.SECTIONS.values():
-        assert config.resolve(kind, environment={}).config == kind()
+        assert resolution.resolve(kind, environment={}).config == kind()
 
 
 def test_an_unknown_section_is_a_usage_error(in_folder):

@@ -4,13 +4,14 @@ import dataclasses
 
 import pytest
 
-from mead_manip import config
-from mead_manip.config import ClipScoreConfig, Common, EditConfig, PreprocessConfig, SynthConfig, TrainConfig, resolve
+from mead_manip import config, resolution
+from mead_manip.config import ClipScoreConfig, Common, EditConfig, PreprocessConfig, SynthConfig, TrainConfig
 from mead_manip.errors import UsageError
+from mead_manip.resolution import resolve
 
 
 def write(folder, text):
-    (folder / config.FILE_NAME).write_text(text, encoding="utf-8")
+    (folder / resolution.FILE_NAME).write_text(text, encoding="utf-8")
 
 
 def test_each_source_beats_the_next(in_folder):
@@ -77,7 +78,7 @@ def test_a_wrong_file_is_one_clear_line(in_folder, text, message):
 
 
 def test_a_file_that_is_not_utf8_is_one_clear_line(in_folder):
-    (in_folder / config.FILE_NAME).write_bytes(b"\xff\xfe\x00")
+    (in_folder / resolution.FILE_NAME).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="cannot read"):
         resolve(ClipScoreConfig, environment={})
 
@@ -96,10 +97,10 @@ def test_choices_are_checked_whatever_the_source(in_folder):
 
 def test_required_values_are_asked_for():
     with pytest.raises(UsageError, match="preprocess: no PATH; expected a MEAD tree"):
-        config.check_required(PreprocessConfig())
+        resolution.check_required(PreprocessConfig())
     with pytest.raises(UsageError, match="synth: no DIRECTORY"):
-        config.check_required(SynthConfig())
-    config.check_required(EditConfig())  # its videos may be named by a recipe
+        resolution.check_required(SynthConfig())
+    resolution.check_required(EditConfig())  # its videos may be named by a recipe
 
 
 def test_an_argument_may_be_several_paths_with_commas_in_them():

@@ -9,8 +9,9 @@ from typing import Any
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.config import SECTIONS, Common, resolve
+from mead_manip.config import SECTIONS, Common
 from mead_manip.errors import ArtifactInvalid, ArtifactMissing, MeadManipError
+from mead_manip.resolution import resolve
 from mead_manip.stages import STAGES
 from mead_manip.stages.runner import Progress, Summary
 

@@ -19,9 +19,10 @@ from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import SyntheticTruth
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.config import FILE_NAME, Common, SynthConfig
+from mead_manip.config import Common, SynthConfig
 from mead_manip.errors import ArtifactInvalid, MeadManipError, UsageError
 from mead_manip.media.video import read_comment
+from mead_manip.resolution import FILE_NAME
 from mead_manip.stages.runner import Progress, Summary
 from mead_manip.synthetic.actors import ACTOR_NAMES
 from mead_manip.synthetic.mead import FPS, LEVELS, ClipSpec, list_clips, truth_path

@@ -195,8 +195,9 @@ def test_no_face_is_exit_code_3(workspace, tmp_path):
 
 @pytest.mark.parametrize("word", ["0", "-1", "first", "1.5"])
 def test_a_face_is_a_number_auto_or_all(word):
-    from mead_manip.config import PreprocessConfig, resolve
+    from mead_manip.config import PreprocessConfig
     from mead_manip.errors import UsageError
+    from mead_manip.resolution import resolve
 
     with pytest.raises(UsageError, match="--face"):
         resolve(PreprocessConfig, {"face": word})

@@ -112,7 +112,8 @@ def test_options_are_written_once_and_never_overwritten(synth, tmp_path):
 
 
 def test_the_options_are_ones_that_the_commands_know(synth, in_folder, tmp_path):
-    from mead_manip.config import ClipScoreConfig, TrainConfig, resolve
+    from mead_manip.config import ClipScoreConfig, TrainConfig
+    from mead_manip.resolution import resolve
 
     synth(".")
     assert resolve(ClipScoreConfig).config.model == "builtin"
