@@ -1,0 +1,67 @@
+"""What trainings leave: the weights of networks, and how manipulators of a study did."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from mead_manip.artifacts.artifact import Artifact
+
+
+@dataclass(frozen=True)
+class Weights(Artifact):
+    """Parameters of a network under their dotted names. The kinds below differ only in NAME."""
+
+    NAME = "weights"
+    VERSION = 1
+
+    parameters: dict[str, np.ndarray]
+    config: str  # JSON of the architecture
+    facts: str  # JSON of what is worth knowing: data, losses, scores
+
+
+@dataclass(frozen=True)
+class ManipulatorWeights(Weights):
+    """NED's manipulator. train ->"""
+
+    NAME = "manipulator_weights"
+
+
+@dataclass(frozen=True)
+class LandmarkerWeights(Weights):
+    """The built-in face detector and landmark network."""
+
+    NAME = "landmarker_weights"
+
+
+@dataclass(frozen=True)
+class ClipWeights(Weights):
+    """The built-in text-image model."""
+
+    NAME = "clip_weights"
+
+
+@dataclass(frozen=True)
+class ArmResult(Artifact):
+    """How one manipulator of the downstream study did on people it never saw. evaluate-manipulator ->"""
+
+    NAME = "arm_result"
+    VERSION = 1
+
+    accuracy: Float32[np.ndarray, "source target judge"]  # share of styles from noise taken for the target
+    by_reference: Float32[np.ndarray, "source target judge"]  # the same with the style of reference clips
+    jaw: Float32[np.ndarray, "source target"]  # correlation of the jaw's opening with the source's
+    intensity: Float32[np.ndarray, "source target"]  # 1: as far from the source as real clips of the target
+    jitter: Float32[np.ndarray, "source target"]  # mean second difference / the source's
+    frechet: Float32[np.ndarray, " target"]  # distance of generated from real frames of the target
+    mean_weight: Float32[np.ndarray, " class"]
+    separation: float  # silhouette of style codes by emotion
+    effective_share: float  # (sum w)^2 / (n sum w^2)
+    n_clips: int  # trained on
+    source_actors: tuple[str, ...]
+    targets: tuple[str, ...]
+    judges: tuple[str, ...]
+    classes: tuple[str, ...]
+    condition: str
+    arm: str
+    seed: int
