@@ -55,11 +55,6 @@ def parse_emotion(text: str) -> str:
     )
 
 
-def emotion_index(name: str) -> int:
-    """Give the class index of an emotion (NED's order, contempt last)."""
-    return EMOTIONS.index(parse_emotion(name))
-
-
 def noun(name: str) -> str:
     """Give the noun that a prompt uses for an emotion."""
     return NOUNS[parse_emotion(name)]

@@ -2,13 +2,13 @@
 
 import pytest
 
-from mead_manip.emotions import ALIASES, EMOTIONS, NED_EMOTIONS, NOUNS, TARGETS, emotion_index, noun, parse_emotion
+from mead_manip.emotions import ALIASES, EMOTIONS, NED_EMOTIONS, NOUNS, TARGETS, noun, parse_emotion
 from mead_manip.errors import UsageError
 
 
 def test_ned_s_indices_agree_and_contempt_is_last():
     assert NED_EMOTIONS == ("neutral", "angry", "disgusted", "fear", "happy", "sad", "surprised")
-    assert [emotion_index(name) for name in EMOTIONS] == list(range(8)) and EMOTIONS[7] == "contempt"
+    assert EMOTIONS == (*NED_EMOTIONS, "contempt")
     assert set(TARGETS) == set(NED_EMOTIONS) - {"neutral"}
     assert set(NOUNS) == set(EMOTIONS) and set(ALIASES.values()) <= set(EMOTIONS)
 

@@ -193,11 +193,6 @@ class Selection:
             tuple(map(int, plain)),
         )
 
-    @property
-    def wants_all(self) -> bool:
-        """Tell whether nothing is left out."""
-        return not (self.actors or self.views or self.emotions or self.levels)
-
     def wants(self, labels: ClipLabels) -> bool:
         """Tell whether a clip is wanted."""
         pairs = (

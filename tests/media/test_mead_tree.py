@@ -129,9 +129,9 @@ def test_all_short_emotions_of_eat():
 
 def test_selection_checks_its_words_and_filters():
     selection = Selection.parse(["m003"], ["front"], ["anger"], ["level_3"])
-    assert selection.wants(M003) and not selection.wants_all
+    assert selection.wants(M003)
     assert not selection.wants(ClipLabels("M003", "top", "angry", 3, 12))
-    assert Selection.parse().wants_all and Selection.parse().wants(ClipLabels())
+    assert Selection.parse().wants(ClipLabels())
     for bad in ({"views": ["behind"]}, {"emotions": ["bored"]}, {"levels": ["4"]}):
         with pytest.raises(UsageError, match="expected one of"):
             Selection.parse(**bad)
