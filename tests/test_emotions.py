@@ -8,7 +8,7 @@ from mead_manip.errors import UsageError
 
 def test_ned_s_indices_agree_and_contempt_is_last():
     assert NED_EMOTIONS == ("neutral", "angry", "disgusted", "fear", "happy", "sad", "surprised")
-    assert EMOTIONS == (*NED_EMOTIONS, "contempt")
+    assert (*NED_EMOTIONS, "contempt") == EMOTIONS
     assert set(TARGETS) == set(NED_EMOTIONS) - {"neutral"}
     assert set(NOUNS) == set(EMOTIONS) and set(ALIASES.values()) <= set(EMOTIONS)
 
