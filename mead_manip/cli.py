@@ -107,6 +107,13 @@ def evaluate_manipulator(given: Given) -> None:
     _finish("evaluate-manipulator", given)
 
 
+@evaluate.command("options")
+@options(config.EvaluateOptionsConfig)
+def evaluate_options(given: Given) -> None:
+    """Train with each named option by itself, and compare on people that nobody trained on."""
+    _finish("evaluate-options", given)
+
+
 @app.command()
 @options(config.SynthConfig)
 def synth(given: Given) -> None:

@@ -13,6 +13,7 @@ _LANDMARKS_MODEL = "Weights of the landmark detector: a file; for fan also a fol
 _SPLITS = ("ned", "emote", "smirk", "w2le", "eat", "authors")
 _CLIPS = "Only these clip ids (commas or repeated)."
 _SHARD = "Only part i of n of the clips, for example 2/8: parts are disjoint and cover all."
+OWN_RUN, SHIPPED_RUN = "manipulator", "builtin"  # training runs: the workspace's by default, and the one in assets/
 _ENGINE = "Where clips are computed: worker processes here, or a Ray cluster (which ignores --workers)."
 
 
@@ -157,7 +158,7 @@ class TrainConfig:
         "Settings by name: the paper's, or what our measurements favour; what is given wins.",
         choices=("ned", "ours"),
     )
-    run: str = execution("manipulator", "Name of the run under <workspace>/train.")
+    run: str = execution(OWN_RUN, "Name of the run under <workspace>/train.")
     init: str | None = execution(
         None, "Start from the networks of this run, or of this weights.h5; optimisers are new."
     )
@@ -251,7 +252,11 @@ class EditConfig:
         "The result; {stem}_{emotion}.mp4 here where not given. Fields: {stem}, {emotion}, {intensity}, {run}, {face}.",
         flags=("-o",),
     )
-    run: str = setting("manipulator", "Name of the training run to use.")
+    run: str | None = setting(
+        None,
+        f"Name of the training run to use, or {SHIPPED_RUN} for the manipulator that ships; where not given "
+        f"{OWN_RUN}, and {SHIPPED_RUN} if the workspace has no such run.",
+    )
     renderer: str = setting("warp", "How new geometry becomes pixels.", choices=("warp",))
     style_seed: int | None = setting(None, "Seed of the style; --seed where not given.", minimum=0)
     styles: int = execution(
@@ -272,6 +277,12 @@ class EvaluateDetectionConfig:
 
     seeds: int = setting(5, "How often outliers are planted per test.", minimum=1)
     draws: int = setting(2000, "Draws of actors for the intervals, all plantings together.", minimum=100)
+    faults: int = setting(
+        42,
+        "Clips that get every technical fault (T5), 0 for none: their crops go through the model seven times (8 crops "
+        "a clip: seconds for the built-in model, half an hour for ViT-L-14 on two cores).",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True)
@@ -285,6 +296,21 @@ class EvaluateManipulatorConfig:
     seeds: int = setting(5, "Trainings per arm and condition.", minimum=1)
     size: str = setting("small", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
     iterations: int = setting(400, "Of every training: all arms take equally many.", minimum=1)
+    test_actors: tuple[str, ...] = setting((), "Actors to edit; a quarter of all where not given.")
+    workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
+
+
+@dataclass(frozen=True)
+class EvaluateOptionsConfig:
+    """Reconstruction, ClipScores -> what each named option of training is worth to the manipulator."""
+
+    variants: tuple[str, ...] = setting(
+        (), "Only these beside base: no-ema, mapping-1, adversarial-1, lips, r1, diversity, balanced, levels, ..."
+    )
+    weighting: str = setting("literal", "How lambda enters the loss of all of them.", choices=("none", "literal"))
+    seeds: int = setting(5, "Trainings per variant.", minimum=1)
+    size: str = setting("small", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
+    iterations: int = setting(400, "Of every training.", minimum=1)
     test_actors: tuple[str, ...] = setting((), "Actors to edit; a quarter of all where not given.")
     workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
 
@@ -339,6 +365,7 @@ SECTIONS: dict[str, type] = {
     "edit": EditConfig,
     "evaluate-detection": EvaluateDetectionConfig,
     "evaluate-manipulator": EvaluateManipulatorConfig,
+    "evaluate-options": EvaluateOptionsConfig,
     "synth": SynthConfig,
     "demo": DemoConfig,
     "inspect": InspectConfig,

@@ -10,6 +10,7 @@ from mead_manip.artifacts.artifact import Artifact
 from mead_manip.errors import InputMissing
 
 ASSETS = Path(__file__).parent.parent / "assets"
+SHIPPED_MANIPULATOR = "manipulator.h5"
 A = TypeVar("A", bound=Artifact)
 
 

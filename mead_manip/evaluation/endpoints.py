@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 from scipy.linalg import sqrtm
 
-from mead_manip.evaluation.sequences import SegmentClassifier, intensity_ratio, jaw_agreement, jitter
+from mead_manip.evaluation.sequences import SegmentClassifier, agreement, intensity_ratio, jitter
 from mead_manip.models.manipulation import manipulate, style_of_reference
 from mead_manip.models.manipulator import Manipulator
 
@@ -44,6 +44,7 @@ class Endpoints:
     accuracy: Float32[np.ndarray, "source target judge"]  # share of styles that the judge takes for the target
     by_reference: Float32[np.ndarray, "source target judge"]  # 1 where the judge does, style read off clips
     jaw: Float32[np.ndarray, "source target"]  # correlation of the jaw's opening with the source's
+    lips: Float32[np.ndarray, "source target"]  # the same of the lips' units, their mean; NaN where none is named
     intensity: Float32[np.ndarray, "source target"]  # 1: as far from the source as real clips of the target are
     jitter: Float32[np.ndarray, "source target"]  # relative to the source's
     frechet: Float32[np.ndarray, " target"]  # distance of generated from real frames of the target
@@ -51,12 +52,16 @@ class Endpoints:
 
 
 def measure(
-    nets: Manipulator, judges: Mapping[str, SegmentClassifier], tests: TestSet, emotions: Sequence[str]
+    nets: Manipulator,
+    judges: Mapping[str, SegmentClassifier],
+    tests: TestSet,
+    emotions: Sequence[str],
+    lips: Sequence[int] = (),
 ) -> Endpoints:
-    """Edit every source to every target, styles from noise and from reference clips."""
+    """Edit every source to every target, styles from noise and from reference clips; `lips` names their units."""
     shape = (len(tests.sources), len(tests.targets))
     accuracy, by_reference = np.zeros((2, *shape, len(judges)), np.float32)
-    jaw, intensity, shake = np.zeros((3, *shape), np.float32)
+    jaw, mouth, intensity, shake = np.zeros((4, *shape), np.float32)
     frechet = np.zeros(len(tests.targets), np.float32)
     for t, target in enumerate(tests.targets):
         wanted = emotions.index(target)
@@ -67,14 +72,17 @@ def measure(
             like = manipulate(nets, source, reference=tests.references[target])
             accuracy[s, t] = _hits(judges, edits, wanted)
             by_reference[s, t] = _hits(judges, [like], wanted)
-            jaw[s, t] = np.mean([jaw_agreement(source, edit) for edit in edits])
+            jaw[s, t] = np.mean([agreement(source, edit) for edit in edits])
+            mouth[s, t] = (
+                np.mean([[agreement(source, edit, unit) for edit in edits] for unit in lips]) if lips else np.nan
+            )
             mean = np.mean([edit.mean(axis=0) for edit in edits], axis=0)
             intensity[s, t] = intensity_ratio(source.mean(axis=0), mean, goal)
             shake[s, t] = np.mean([jitter(edit) for edit in edits]) / max(jitter(source), 1e-9)
             generated.append(edits[0])
         frechet[t] = frechet_distance(np.concatenate(generated), np.concatenate(tests.real[target]))
     codes, labels = _codes(nets, tests.real)
-    return Endpoints(accuracy, by_reference, jaw, intensity, shake, frechet, silhouette(codes, labels))
+    return Endpoints(accuracy, by_reference, jaw, mouth, intensity, shake, frechet, silhouette(codes, labels))
 
 
 def frechet_distance(a: Float32[np.ndarray, "_ coef"], b: Float32[np.ndarray, "_ coef"]) -> float:

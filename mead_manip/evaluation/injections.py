@@ -66,6 +66,12 @@ def as_it_is(clips: Sequence[Clip]) -> Injection:
     return Injection("none", rows, _labels(clips, rows), np.zeros(len(rows), bool))
 
 
+def all_levels(clips: Sequence[Clip]) -> Injection:
+    """Plant nothing, and take the clips of every level."""
+    rows = np.arange(len(clips), dtype=np.int64)
+    return Injection("none", rows, _labels(clips, rows), np.zeros(len(rows), bool))
+
+
 def symmetric_flips(clips: Sequence[Clip], rate: float, seed: int) -> Injection:
     """T1: give a share of the clips a uniformly drawn other label (SCN's recipe)."""
     rng = np.random.default_rng([seed, 1])

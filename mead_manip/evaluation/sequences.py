@@ -175,9 +175,14 @@ def recalls(truth: Int64[np.ndarray, " clip"], predicted: Int64[np.ndarray, " cl
     return {int(label): float((predicted[truth == label] == label).mean()) for label in np.unique(truth)}
 
 
-def jaw_agreement(source: Float32[np.ndarray, "frame coef"], edited: Float32[np.ndarray, "frame coef"]) -> float:
-    """Give Pearson's correlation over the clip of the opening of the jaw; 1 if neither moves, 0 if only one does."""
-    u, v = source[:, 0].astype(np.float64), edited[:, 0].astype(np.float64)
+def agreement(
+    source: Float32[np.ndarray, "frame coef"], edited: Float32[np.ndarray, "frame coef"], coef: int = 0
+) -> float:
+    """Give Pearson's correlation over the clip of a coefficient (the jaw's opening is the first).
+
+    1 if neither moves, 0 if only one does.
+    """
+    u, v = source[:, coef].astype(np.float64), edited[:, coef].astype(np.float64)
     u, v = u - u.mean(), v - v.mean()
     size_u, size_v = float(np.sqrt(u @ u)), float(np.sqrt(v @ v))
     if size_u < 1e-9 or size_v < 1e-9:

@@ -60,6 +60,12 @@ STAGES: dict[str, Stage] = {
             ("reconstruct3d", "clip-score"),
             usage="mead-manip evaluate manipulator",
         ),
+        Stage(
+            "evaluate-options",
+            "mead_manip.stages.evaluate_options",
+            ("reconstruct3d", "clip-score"),
+            usage="mead-manip evaluate options",
+        ),
         Stage("demo", "mead_manip.stages.demo", usage="mead-manip demo"),
         Stage("inspect", "mead_manip.stages.inspect", ("preprocess",), usage="mead-manip inspect CLIP"),
     )

@@ -18,9 +18,9 @@ from mead_manip.evaluation.detection import auroc, cluster_bootstrap
 from mead_manip.evaluation.fitting import coefficient_correlation, landmark_error, pose_error_degrees
 from mead_manip.evaluation.sequences import (
     LabelledSequence,
+    agreement,
     balanced_accuracy,
     fit_classifier,
-    jaw_agreement,
     predict,
 )
 from mead_manip.models.manipulation import coefs_of, manipulate
@@ -121,7 +121,7 @@ def _manipulation(
         ]
         wanted = np.array([emotion for emotion, _, _ in edits], dtype=np.int64)
         accuracy = balanced_accuracy(wanted, predict(referee, [edited for _, _, edited in edits]))
-        jaw = np.mean([jaw_agreement(source, edited) for _, source, edited in edits])
+        jaw = np.mean([agreement(source, edited) for _, source, edited in edits])
         measurements += [
             Measurement(
                 f"{name}: balanced emotion accuracy of edits",

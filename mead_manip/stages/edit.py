@@ -15,7 +15,7 @@ from mead_manip.artifacts.schemas import ManipulatorWeights
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EditConfig, result_params
 from mead_manip.emotions import TARGETS
-from mead_manip.errors import BackendUnavailable, InputMissing, Interrupted, MeadManipError
+from mead_manip.errors import BackendUnavailable, Interrupted, MeadManipError
 from mead_manip.media.images import read_image
 from mead_manip.media.video import probe
 from mead_manip.models.edit_plan import EditPlan, Style
@@ -26,6 +26,7 @@ from mead_manip.stages.edit_plans import plans_of, single
 from mead_manip.stages.edit_recipe import check_inputs, plans_from, recipe_path, stale, write_recipe
 from mead_manip.stages.edit_settings import DISTORTS, Source, check, from_recipe, read_recipe, sources_of, title_of
 from mead_manip.stages.runner import Progress, Summary
+from mead_manip.stages.trained import run_of, weights_of
 
 STAGE_VERSION = 2
 RECIPE_SCHEMA = "edit/2"
@@ -62,8 +63,10 @@ def run(
         check(config)
         seed = common.seed if config.style_seed is None else config.style_seed
         config = dataclasses.replace(config, style_seed=seed)
+    run_name = run_of(workspace, config.run, "edit", progress)
+    config = dataclasses.replace(config, run=run_name)
     sources = sources_of(config)
-    weights_path = _weights(workspace, config.run)
+    weights_path = weights_of(workspace, run_name, "edit")
     if config.intensity > DISTORTS:
         progress.say(f"edit: --intensity {config.intensity:g}: beyond {DISTORTS:g} faces distort")
     tools = Tools(workspace, config, common, dry_run, progress)
@@ -196,17 +199,6 @@ def _layout(config: EditConfig) -> Layout:
     titles = TARGETS if config.grid else (title_of(config),)
     cut = (config.start, config.end) if config.trim else (None, None)
     return Layout(titles, config.side_by_side, config.grid, *cut)
-
-
-def _weights(workspace: Workspace, name: str) -> Path:
-    path = workspace.run_dir(name) / "weights.h5"
-    if not path.exists():
-        runs = ", ".join(workspace.runs())
-        remedy = f"--run takes one of: {runs}" if runs else "run `mead-manip train` first"
-        raise InputMissing(
-            f"edit: no trained manipulator {name!r} in {workspace.root}", expected=str(path), remedy=remedy
-        )
-    return path
 
 
 __all__ = ["recipe_path", "run"]

@@ -10,10 +10,10 @@ import numpy as np
 from mead_manip.evaluation.sequences import (
     LabelledSequence,
     SegmentClassifier,
+    agreement,
     balanced_accuracy,
     fit_classifier,
     intensity_ratio,
-    jaw_agreement,
     jitter,
     predict,
     recalls,
@@ -63,7 +63,7 @@ def referee(nets: Manipulator, known: Sequence[ClipSequence], held_out: Sequence
         # The harder judge counts.
         "balanced_accuracy": min(scores[kind]["balanced_accuracy"] for kind in KINDS),
         "ceiling": min(scores[kind]["ceiling"] for kind in KINDS),
-        "jaw_correlation": float(np.mean([jaw_agreement(edit.source, edit.coefs) for edit in edits])),
+        "jaw_correlation": float(np.mean([agreement(edit.source, edit.coefs) for edit in edits])),
         "intensity_ratio": float(np.mean(ratios)) if ratios else None,
         "jitter_ratio": float(np.mean([jitter(e.coefs) / max(jitter(e.source), 1e-9) for e in edits])),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from jaxtyping import Float32
 
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import ArmResult
-from mead_manip.config import EvaluateManipulatorConfig, TrainConfig
+from mead_manip.config import EvaluateManipulatorConfig, EvaluateOptionsConfig, TrainConfig
 from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.errors import MeadManipError, UsageError
 from mead_manip.evaluation.arms import BY_NAME, Diet, Evidence
@@ -22,6 +23,7 @@ from mead_manip.evaluation.endpoints import TestSet, measure
 from mead_manip.evaluation.injections import (
     Injection,
     Planting,
+    all_levels,
     as_it_is,
     at_rate,
     confused_flips,
@@ -30,15 +32,17 @@ from mead_manip.evaluation.injections import (
     weak_swaps,
 )
 from mead_manip.evaluation.sequences import KINDS, LabelledSequence, SegmentClassifier, fit_classifier
-from mead_manip.models.manipulator import Architecture, Manipulator
+from mead_manip.evaluation.variants import BASE
+from mead_manip.evaluation.variants import BY_NAME as VARIANTS
+from mead_manip.models.manipulator import LEVELS, Architecture, Manipulator
 from mead_manip.models.threads import threads
 from mead_manip.stages.corpus import Known
 from mead_manip.training.manipulator import Learner, train
-from mead_manip.training.recipe import recipe_of
+from mead_manip.training.recipe import lip_units, recipe_of, settings_of
 from mead_manip.training.start import default_scaling, new_manipulator
 from mead_manip.training.windows import ClipSequence, Labels, Scale, Windows
 
-VERSION = 1
+VERSION = 2  # 2: the lips' correlation
 MOST_SOURCES = 12  # neutral clips that are edited
 MOST_REFERENCES = 3  # clips a reference style is read off, per emotion
 OWN_JUDGES = 6  # from this many actors on the judges get people of their own
@@ -75,6 +79,7 @@ class Task:
     condition: str
     arm: str
     seed: int
+    variant: str = BASE
 
 
 def split_actors(actors: Sequence[str], test: Sequence[str] = ()) -> Roles:
@@ -98,7 +103,7 @@ def split_actors(actors: Sequence[str], test: Sequence[str] = ()) -> Roles:
 class Trainer:
     """Trains and judges; picklable, so that workers can do it."""
 
-    def __init__(self, known: Known, roles: Roles, config: EvaluateManipulatorConfig) -> None:
+    def __init__(self, known: Known, roles: Roles, config: EvaluateManipulatorConfig | EvaluateOptionsConfig) -> None:
         self.known, self.roles, self.config = known, roles, config
         self.corpus = _of_actors(known.corpus, roles.training)
         self.digest = hashlib.sha256(json.dumps([known.keys, known.outliers], sort_keys=True).encode()).hexdigest()[:16]
@@ -126,6 +131,7 @@ class Trainer:
             "training": ",".join(self.roles.training),
             "judges": ",".join(self.roles.judges),
             "test": ",".join(self.roles.test),
+            "settings": {name: value for name, value in VARIANTS[task.variant].settings.items()},
         }
         return Provenance(ArmResult.schema_id(), "evaluate-manipulator", VERSION, params, {"corpus": self.digest})
 
@@ -136,13 +142,14 @@ class Trainer:
             nets = self._train(rows, diet, task)
             tests = self.tests()
             judges = self.judges()
-            found = measure(nets, judges, tests, self.emotions)
+            found = measure(nets, judges, tests, self.emotions, lip_units(self.known.coef_names))
         labels, weight = np.asarray(injection.labels)[diet.kept], diet.weight[diet.kept]
         means = [weight[labels == emotion].mean() if (labels == emotion).any() else 0.0 for emotion in self.emotions]
         return ArmResult(
             accuracy=found.accuracy,
             by_reference=found.by_reference,
             jaw=found.jaw,
+            lips=found.lips,
             intensity=found.intensity,
             jitter=found.jitter,
             frechet=found.frechet,
@@ -155,7 +162,7 @@ class Trainer:
             judges=tuple(judges),
             classes=self.emotions,
             condition=task.condition,
-            arm=task.arm,
+            arm=task.arm if task.variant == BASE else f"{task.arm} {task.variant}",
             seed=task.seed,
         )
 
@@ -204,6 +211,10 @@ class Trainer:
 
     # ---- below: one training ------------------------------------------------------------------------------------
 
+    def _config(self, task: Task) -> TrainConfig:
+        settings = VARIANTS[task.variant].settings
+        return TrainConfig(size=self.config.size, iterations=self.config.iterations, **settings)
+
     def _emotions(self) -> tuple[str, ...]:
         """Take the emotions that training people and strangers both act, good clips only."""
         acted = [{emotion for _, emotion, _ in self._good(actors)} for actors in (self.roles.training, self.roles.test)]
@@ -224,7 +235,10 @@ class Trainer:
         return [(clip.actor, clip.emotion, coefs) for clip, coefs in chosen if not bad.get(clip.clip_id)]
 
     def _diet(self, task: Task) -> tuple[list[ClipSequence], Diet, Injection]:
+        config = self._config(task)
         injection, _ = self.injection(task.condition, task.seed)
+        if len(config.levels) > 1:
+            injection = all_levels(self.corpus.clips)
         own = self.corpus.evidence(injection, task.seed)
         seen = Evidence(own.own, own.label, injection.positive, self.corpus.threshold, task.seed)
         diet = BY_NAME[task.arm].diet(seen)
@@ -232,7 +246,7 @@ class Trainer:
         wanted = diet.kept & np.isin(served.labels, self.emotions)
         rows = [
             ClipSequence(
-                Labels(self.corpus.clips[index].clip_id, "", served.labels[row], 0, ""),
+                Labels(self.corpus.clips[index].clip_id, "", served.labels[row], self.corpus.clips[index].level, ""),
                 self.corpus.coefs[index],
                 np.ones(len(self.corpus.coefs[index]), bool),
             )
@@ -243,13 +257,22 @@ class Trainer:
 
     def _train(self, rows: list[ClipSequence], diet: Diet, task: Task) -> Manipulator:
         weights = torch.from_numpy(diet.weight[diet.kept]).float()
-        windows = Windows(rows, self.emotions, weights, seed=task.seed)
+        config = dataclasses.replace(self._config(task), weighting=diet.weighting)
+        settled = settings_of(config)
+        windows = Windows(
+            rows, self.emotions, weights, seed=task.seed, window=settled["window"], balanced=settled["balanced"]
+        )
         everything = self._all_rows()
         plain = Windows(everything, self.emotions, torch.ones(len(everything)), seed=0)
         scale = Scale.of(plain.frames, default_scaling(self.known.face_model))
-        config = TrainConfig(size=self.config.size, iterations=self.config.iterations, weighting=diet.weighting)
         recipe = recipe_of(config, len(windows), self.known.coef_names)
-        architecture = Architecture.of_size(self.config.size, len(self.known.coef_names), self.emotions)
+        architecture = Architecture.of_size(
+            config.size,
+            len(self.known.coef_names),
+            self.emotions,
+            window=settled["window"],
+            levels=LEVELS if settled["intensity_levels"] else 0,
+        )
         learner = Learner(new_manipulator(architecture, scale, task.seed), recipe)
         train(learner, windows.scaled(scale, torch.device("cpu")), range(recipe.iterations), lambda step, terms: True)
         return learner.published

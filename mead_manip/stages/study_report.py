@@ -41,6 +41,11 @@ class Study:
         return cls(results, trainer)
 
     @property
+    def n_seeds(self) -> int:
+        """Give how often every arm was trained."""
+        return len(next(iter(self.results.values())))
+
+    @property
     def conditions(self) -> list[str]:
         """Give the conditions in the order they were run."""
         return list(dict.fromkeys(condition for condition, _ in self.results))
@@ -76,7 +81,7 @@ def _lead(study: Study, ceiling: dict[str, float]) -> list[str]:
     roles = trainer.roles.describe()
     return [
         f"All arms start from the same weights and take {config.iterations} iterations of the {config.size} network, "
-        f"{config.seeds} seeds. {roles[0].upper()}{roles[1:]}. "
+        f"{study.n_seeds} seeds. {roles[0].upper()}{roles[1:]}. "
         f"Scores by {known.scorer}, threshold {known.corpus.threshold:g}.",
         "Accuracy is the balanced share of edits, styles drawn from noise, that classifiers of coefficient sequences "
         f"take for the target; none of them is CLIP. On real clips of the edited people they reach: {reached}. "
@@ -137,6 +142,7 @@ def _arm_table(study: Study, condition: str, facts: dict[str, Any]) -> Table:
         "by reference",
         "intensity",
         "jaw",
+        "lips",
         "jitter",
         "Frechet",
         "styles apart",
@@ -148,7 +154,7 @@ def _arm_table(study: Study, condition: str, facts: dict[str, Any]) -> Table:
         over = facts.get("over_plain", {}).get(arm)
         numbers = [
             float(study.outcomes(condition, arm, name).mean())
-            for name in ("by_reference", "intensity", "jaw", "jitter")
+            for name in ("by_reference", "intensity", "jaw", "lips", "jitter")
         ]
         numbers += [
             float(np.mean([r.frechet.mean() for r in results])),
@@ -160,7 +166,7 @@ def _arm_table(study: Study, condition: str, facts: dict[str, Any]) -> Table:
                 f"{arm} {BY_NAME[arm].title}",
                 _text(facts["accuracy"][arm]),
                 _text(over) if over else "",
-                *(f"{number:.3f}" for number in numbers),
+                *(f"{number:.3f}" if np.isfinite(number) else "-" for number in numbers),
                 f"{results[0].n_clips} clips, {used:.0%} effective",
             )
         )

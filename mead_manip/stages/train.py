@@ -14,7 +14,7 @@ from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import ManipulatorWeights, Reconstruction
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.config import Common, TrainConfig, result_params
+from mead_manip.config import SHIPPED_RUN, Common, TrainConfig, result_params
 from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.errors import ArtifactMissing, UsageError
 from mead_manip.models.threads import threads
@@ -68,6 +68,8 @@ def _run(
     dry_run: bool,
     progress: Progress,
 ) -> Summary:
+    if config.run == SHIPPED_RUN:
+        raise UsageError(f"--run {SHIPPED_RUN}", expected="another name: this one means the manipulator that ships")
     folder = RunFolder(workspace.run_dir(config.run), tensorboard=config.tensorboard and world.leads)
     summary = Summary(STAGE, destination=str(folder.path))
     if (world.leads or dry_run) and not _reconstructed(workspace, common, dry_run=dry_run, progress=progress):

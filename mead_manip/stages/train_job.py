@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from mead_manip.artifacts import store
+from mead_manip.artifacts.assets import SHIPPED_MANIPULATOR, asset_path
 from mead_manip.artifacts.schemas import ClipScores, ManipulatorWeights, Reconstruction
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.config import Common, TrainConfig
+from mead_manip.config import SHIPPED_RUN, Common, TrainConfig
 from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.errors import ArtifactInvalid, UsageError
 from mead_manip.models.manipulation import coefs_of
@@ -115,7 +116,9 @@ class Job:
 
 
 def initial_weights(workspace: Workspace, init: str) -> Path:
-    """Give the file that --init means: a run of this workspace, or a path."""
+    """Give the file that --init means: a run of this workspace, the shipped one, or a path."""
+    if init == SHIPPED_RUN:
+        return asset_path(SHIPPED_MANIPULATOR)
     return Path(init) if init.endswith(".h5") else workspace.run_dir(init) / "weights.h5"
 
 

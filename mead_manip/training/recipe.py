@@ -140,11 +140,16 @@ def recipe_of(config: TrainConfig, n_windows: int, coef_names: Sequence[str] = (
     )
 
 
+def lip_units(coef_names: Sequence[str]) -> tuple[int, ...]:
+    """Give the coefficients that move the lips in speech; none of a face model whose names say nothing."""
+    return tuple(index for index, name in enumerate(coef_names) if name.startswith(LIP_UNITS))
+
+
 def lips_of(config: TrainConfig, coef_names: Sequence[str]) -> tuple[int, ...]:
     """Give the coefficients of the lips if they have a term; a preset's wish yields to a face model without any."""
     if not settings_of(config)["weight_lips"]:
         return ()
-    lips = tuple(index for index, name in enumerate(coef_names) if name.startswith(LIP_UNITS))
+    lips = lip_units(coef_names)
     if not lips and config.weight_lips:
         raise UsageError("--weight-lips: this face model names no unit of the lips", expected="0")
     return lips

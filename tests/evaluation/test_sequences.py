@@ -10,7 +10,7 @@ from mead_manip.evaluation.sequences import (
     balanced_accuracy,
     fit_classifier,
     intensity_ratio,
-    jaw_agreement,
+    agreement,
     jitter,
     predict,
     recalls,
@@ -46,9 +46,9 @@ def test_balanced_accuracy_is_the_mean_of_recalls():
 def test_jaw_agreement():
     coefs = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
     still = np.zeros_like(coefs)
-    assert jaw_agreement(coefs, 2 * coefs + 1) == pytest.approx(1.0)
-    assert jaw_agreement(coefs, -coefs) == pytest.approx(-1.0)
-    assert jaw_agreement(still, still) == 1.0 and jaw_agreement(coefs, still) == 0.0
+    assert agreement(coefs, 2 * coefs + 1) == pytest.approx(1.0)
+    assert agreement(coefs, -coefs) == pytest.approx(-1.0)
+    assert agreement(still, still) == 1.0 and agreement(coefs, still) == 0.0
 
 
 def test_intensity_ratio_is_0_at_the_source_and_1_at_the_target():
@@ -62,3 +62,10 @@ def test_a_straight_line_has_no_jitter():
     line = np.linspace(0, 1, 20, dtype=np.float32)[:, None].repeat(2, axis=1)
     assert jitter(line) == pytest.approx(0.0, abs=1e-6)
     assert jitter(np.tile(np.array([[0.0], [1.0]], np.float32), (5, 1))) == 2.0
+
+
+def test_agreement_is_of_the_coefficient_that_was_named():
+    source = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    edited = source.copy()
+    edited[:, 3] *= -1
+    assert agreement(source, edited, 2) == pytest.approx(1.0) and agreement(source, edited, 3) == pytest.approx(-1.0)

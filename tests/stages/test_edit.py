@@ -152,7 +152,7 @@ def test_the_source_is_never_the_destination(edit, video):
 def test_an_unknown_run_names_those_that_exist(edit):
     from mead_manip.errors import InputMissing
 
-    with pytest.raises(InputMissing, match=f"one of: {RUN}"):
+    with pytest.raises(InputMissing, match=f"one of: {RUN}, builtin"):
         edit(run="missing")
 
 

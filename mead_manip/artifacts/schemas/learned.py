@@ -46,11 +46,12 @@ class ArmResult(Artifact):
     """How one manipulator of the downstream study did on people it never saw. evaluate-manipulator ->"""
 
     NAME = "arm_result"
-    VERSION = 1
+    VERSION = 2  # 2: lips
 
     accuracy: Float32[np.ndarray, "source target judge"]  # share of styles from noise taken for the target
     by_reference: Float32[np.ndarray, "source target judge"]  # the same with the style of reference clips
     jaw: Float32[np.ndarray, "source target"]  # correlation of the jaw's opening with the source's
+    lips: Float32[np.ndarray, "source target"]  # the same of the lips' units, their mean; NaN where none is named
     intensity: Float32[np.ndarray, "source target"]  # 1: as far from the source as real clips of the target
     jitter: Float32[np.ndarray, "source target"]  # mean second difference / the source's
     frechet: Float32[np.ndarray, " target"]  # distance of generated from real frames of the target

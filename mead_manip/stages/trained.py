@@ -1,0 +1,39 @@
+"""Name of a training run -> its weights: a run of the workspace, or the manipulator that ships"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mead_manip.artifacts.assets import SHIPPED_MANIPULATOR, asset_path
+from mead_manip.artifacts.workspace import Workspace
+from mead_manip.config import OWN_RUN, SHIPPED_RUN
+from mead_manip.errors import InputMissing
+from mead_manip.stages.runner import Progress
+
+
+def run_of(workspace: Workspace, name: str | None, stage: str, progress: Progress) -> str:
+    """Settle the run: the one that was named, else the workspace's own, else - and said - the shipped one."""
+    if name is not None:
+        return name
+    if (workspace.run_dir(OWN_RUN) / "weights.h5").exists():
+        return OWN_RUN
+    progress.say(
+        f"{stage}: no run {OWN_RUN!r} in {workspace.root}: the shipped manipulator, trained on synthetic people "
+        f"(--run {SHIPPED_RUN}), is used; `mead-manip train` makes your own"
+    )
+    return SHIPPED_RUN
+
+
+def weights_of(workspace: Workspace, name: str, stage: str) -> Path:
+    """Find the weights of a run by name."""
+    if name == SHIPPED_RUN:
+        return asset_path(SHIPPED_MANIPULATOR)
+    path = workspace.run_dir(name) / "weights.h5"
+    if not path.exists():
+        known = ", ".join([*workspace.runs(), SHIPPED_RUN])
+        raise InputMissing(
+            f"{stage}: no trained manipulator {name!r} in {workspace.root}",
+            expected=str(path),
+            remedy=f"run `mead-manip train --run {name}`, or --run takes one of: {known}",
+        )
+    return path
