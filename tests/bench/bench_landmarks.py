@@ -1,6 +1,6 @@
 """How fast the built-in landmarks are; on real videos how far from MediaPipe's, and how much of their motion they show
 
-    python tests/bench/bench_landmarks.py [VIDEO...] [--model face_landmarker.task] [--overlays FOLDER]
+    python tests/bench/bench_landmarks.py [VIDEO...] [--model face_landmarker.task] [--overlays DIR] [--rendered DIR]
 
 Without arguments: speed on a rendered head, then the videos of ../shared where that folder is. All lengths are divided
 by the distance of the outer eye corners.
@@ -9,13 +9,15 @@ by the distance of the outer eye corners.
   MediaPipe's points), as they are and after the two conventions were made one (`landmark_conventions.h5`);
 - fidelity: slope of our measure of the face on MediaPipe's over time, and their correlation. 1 is all of the motion,
   0 a face at rest. Both are means of three frames, because a slope falls with the noise of what it is taken on;
-- jitter: median second difference over time.
+- jitter: median second difference over time;
+- `--rendered` (a folder of `synthetic.landmark_set`): how far both are from the truth as the head turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import os
 import sys
 import time
@@ -25,10 +27,12 @@ import cv2
 import numpy as np
 import torch
 
+from mead_manip.artifacts import store
 from mead_manip.artifacts.assets import load_asset
-from mead_manip.artifacts.schemas import LandmarkConventions
+from mead_manip.artifacts.schemas import LandmarkConventions, LandmarkShard
 from mead_manip.backends.builtin import BuiltinLandmarks
 from mead_manip.backends.mediapipe import MediapipeLandmarks
+from mead_manip.media.images import decode
 from mead_manip.media.video import read_frames
 from mead_manip.models.face_model import load_head
 from mead_manip.models.point_head import mean_landmarks, point_head
@@ -41,6 +45,7 @@ PARTS = {
     "eyes": slice(36, 48),
     "mouth": slice(48, 68),
 }
+TURNS = (0, 5, 10, 15, 20, 25)  # degrees
 STILL = 0.008  # inter-ocular distances: below this standard deviation a measure counts as not moving
 
 
@@ -185,6 +190,7 @@ def main() -> None:
     parser.add_argument("--model", default=str(SHARED / "weights" / "face_landmarker.task"))
     parser.add_argument("--weights")
     parser.add_argument("--overlays", type=Path)
+    parser.add_argument("--rendered", type=Path, help="rendered faces with their true landmarks")
     parser.add_argument("--cache", type=Path, help="folder with MediaPipe's landmarks of an earlier run")
     options = parser.parse_args()
     ours = BuiltinLandmarks(options.weights)
@@ -194,6 +200,8 @@ def main() -> None:
         print("no agreement measured: it takes videos, MediaPipe and its model")
         return
     theirs = MediapipeLandmarks(options.model)
+    if options.rendered:
+        print_by_turn(ours, theirs, options.rendered)
     columns = " ".join(f"{name:>6}" for name in ("mean", "alike", "front", *PARTS, "pupils", "alike"))
     print(f"{'video':22} {'ours':>5} {'both':>5} {'front':>5} {columns}  jitter   of mp  cpu ms")
     motions = {}
@@ -209,6 +217,30 @@ def main() -> None:
             draw(path, found, reference, options.overlays / f"{path.stem}.png")
     theirs.close()
     print_fidelity(motions)
+
+
+def print_by_turn(ours: BuiltinLandmarks, theirs: MediapipeLandmarks, folder: Path) -> None:
+    """Both detectors against the true points of rendered faces that both see, by degrees of yaw."""
+    true, found = [], {"ours": [], "mediapipe": []}
+    for path in sorted(folder.glob("*.h5")):
+        shard = store.load(LandmarkShard, path)
+        for row in np.flatnonzero(np.abs(yaw(shard.landmarks_px)) < TURNS[-1]):
+            start, stop = shard.image_offsets[row : row + 2]
+            picture = decode(shard.image_bytes[start:stop].tobytes())
+            faces = [detector.detect([picture], [], len(true))[0] for detector in (ours, theirs)]
+            if all(faces):
+                true.append(shard.landmarks_px[row])
+                for points, (face, *_) in zip(found.values(), faces, strict=True):
+                    points.append(face.landmarks_px)
+    truth, turned = np.array(true), np.abs(yaw(np.array(true)))
+    print(f"\n{'rendered: yaw':22} {'faces':>5} " + " ".join(f"{name:>6}" for name in ("mean", *PARTS)))
+    for low, high in itertools.pairwise(TURNS):
+        chosen = (turned >= low) & (turned < high)
+        for name, points in found.items():
+            distance = np.linalg.norm(np.array(points) - truth, axis=-1)[chosen] / eye_distance(truth)[chosen, None]
+            shown = " ".join(f"{distance[:, part].mean():6.3f}" for part in (slice(0, 68), *PARTS.values()))
+            print(f"{f'{low}-{high} {name}':22} {int(chosen.sum()):5} {shown}", flush=True)
+    print()
 
 
 def _reference(theirs: MediapipeLandmarks, path: Path, cache: Path | None) -> np.ndarray:
