@@ -257,7 +257,15 @@ class EditConfig:
         f"Name of the training run to use, or {SHIPPED_RUN} for the manipulator that ships; where not given "
         f"{OWN_RUN}, and {SHIPPED_RUN} if the workspace has no such run.",
     )
-    renderer: str = setting("warp", "How new geometry becomes pixels.", choices=("warp",))
+    renderer: str = setting(
+        "auto",
+        "How new geometry becomes pixels: warp moves the frame's own, neural is a network trained on this person; auto "
+        "takes that where `train renderer` was run on this video, else warp.",
+        choices=("auto", "warp", "neural"),
+    )
+    renderer_run: str | None = setting(
+        None, "Run of the neural renderer, if not the one that was trained on this video (the same person, surely)."
+    )
     style_seed: int | None = setting(None, "Seed of the style; --seed where not given.", minimum=0)
     styles: int = execution(
         0, "Write a picture of this many styles (seeds) instead, to choose --style-seed from.", minimum=0, maximum=24

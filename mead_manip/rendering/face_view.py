@@ -124,7 +124,8 @@ def pasted(
     """Blend a square into a copy of its frame; where the mask is 0 the bytes stay the frame's own."""
     height, width = frame.shape[:2]
     size = len(square)
-    corners = transform_points(invert_affine(image_from_frame), np.array([[0, 0], [size, 0], [0, size], [size, size]]))
+    square_corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64)
+    corners = transform_points(invert_affine(image_from_frame), square_corners)
     x0, y0 = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width, height])
     x1, y1 = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, [width, height])
     result = frame.copy()

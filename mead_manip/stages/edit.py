@@ -24,6 +24,7 @@ from mead_manip.stages.edit_faces import Face, Tools, check_times
 from mead_manip.stages.edit_frames import Edit, Layout, write_video
 from mead_manip.stages.edit_plans import plans_of, single
 from mead_manip.stages.edit_recipe import check_inputs, plans_from, recipe_path, stale, write_recipe
+from mead_manip.stages.edit_renderer import Chosen, choose, with_renderers
 from mead_manip.stages.edit_settings import DISTORTS, Source, check, from_recipe, read_recipe, sources_of, title_of
 from mead_manip.stages.runner import Progress, Summary
 from mead_manip.stages.trained import run_of, weights_of
@@ -42,6 +43,7 @@ _ELSEWHERE = (
     "style_seed",
     "start",
     "end",
+    "renderer_run",
 )
 _TRACKED = ("landmarks", "landmarks_model", "run")
 
@@ -120,7 +122,8 @@ class _Work:
         if len(ready) < len(clips):
             summary.planned[name] = f"{title_of(config)}, after preprocess and reconstruct3d"
             return summary
-        provenance = self._provenance(ready, plans)
+        chosen = choose(tools.workspace, config, ready, source.path, self.recipe)
+        provenance = self._provenance(ready, plans, chosen)
         if self.recipe is not None:
             check_inputs(self.recipe, provenance.inputs, source.path)
         reason = None if self.force else stale(source.out, provenance)
@@ -135,12 +138,15 @@ class _Work:
         timed = any(plan.is_timed for plan in plans.values())
         faces = [tools.load(video, face, clip_id, weights, timed=timed) for face, clip_id in ready.items()]
         check_times(config, plans, faces[0].times)
+        faces = with_renderers(chosen, faces, tools.workspace, tools.common.device)
         n_frames = self._make(source, video, faces, plans)
-        write_recipe(source.out, provenance, config, source.path, plans, n_frames)
+        write_recipe(source.out, provenance, config, source.path, plans, n_frames, chosen.record())
         summary.done.append(name)
         visible = int(faces[0].track.visible.sum())
         summary.facts = {"frames": n_frames, "emotion": title_of(config), "visible": visible}
-        summary.detail = f"{n_frames} frames, run {config.run}, face in {visible} of {len(faces[0].track.visible)}"
+        summary.facts["renderer"] = chosen.record()
+        seen = f"face in {visible} of {len(faces[0].track.visible)}"
+        summary.detail = f"{n_frames} frames, run {config.run}, {chosen.title}, {seen}"
         return summary
 
     def _plans(self, weights: ManipulatorWeights) -> dict[int, EditPlan]:
@@ -149,10 +155,11 @@ class _Work:
         config = self.tools.config
         return plans_of(config, config.style_seed or 0, lambda: self.tools.style_of(str(config.reference), weights))
 
-    def _provenance(self, clips: Mapping[int, str], plans: Mapping[int, EditPlan]) -> Provenance:
+    def _provenance(self, clips: Mapping[int, str], plans: Mapping[int, EditPlan], chosen: Chosen) -> Provenance:
         config, workspace = self.tools.config, self.tools.workspace
         params = {name: value for name, value in result_params(config).items() if name not in (*_ELSEWHERE, *_TRACKED)}
         params |= {name: getattr(config, name) for name in ("styles", "preview", "grid", "side_by_side")}
+        params["renderer"] = chosen.name
         if config.trim:
             params |= {"start": config.start, "end": config.end}
         params["plans"] = {str(face): plan.record() for face, plan in plans.items()}
@@ -160,7 +167,8 @@ class _Work:
         for face, clip_id in clips.items():
             inputs[f"face_track_{face}"] = store.read_key(workspace.path("preprocess", clip_id))
             inputs[f"reconstruction_{face}"] = store.read_key(workspace.path("reconstruct3d", clip_id))
-        return Provenance(RECIPE_SCHEMA, "edit", STAGE_VERSION, params, inputs, backend=config.renderer)
+        inputs |= chosen.inputs
+        return Provenance(RECIPE_SCHEMA, "edit", STAGE_VERSION, params, inputs, backend=chosen.name)
 
     def _make(self, source: Source, video: Path, faces: list[Face], plans: Mapping[int, EditPlan]) -> int:
         """Draw and write what was asked for; give the number of frames that it shows."""
@@ -179,7 +187,7 @@ class _Work:
         layout = _layout(config)
         if source.is_picture:
             picture = read_image(source.path)
-            drawn = [edit_pictures.edited_picture(source.path, edit) for edit in edits]
+            drawn = edit_pictures.edited_pictures(source.path, edits)
             edit_pictures.save_picture(source.out, layout.picture(picture, drawn), comment)
             return 1
         return write_video(probe(video), source.out, faces[0].track, edits, layout, self.tools.progress)

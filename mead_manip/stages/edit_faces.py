@@ -20,6 +20,7 @@ from mead_manip.models.manipulation import coefs_of, style_of_reference
 from mead_manip.models.manipulator import Manipulator
 from mead_manip.models.posed_faces import FaceModel, face_model_of
 from mead_manip.stages import plan
+from mead_manip.stages.neural_frames import NeuralFace, NeuralRetargeter
 from mead_manip.stages.retarget import FaceRetargeter, changed_reconstruction, manipulator_for
 from mead_manip.stages.runner import Progress
 
@@ -35,13 +36,16 @@ class Face:
     nets: Manipulator
     model: FaceModel
     times: Float64[np.ndarray, " frame"]  # seconds
+    neural: NeuralFace | None = None  # the network that draws it, if not `warp`
 
     def after(self, plan: EditPlan) -> Reconstruction:
         """Give its reconstruction as planned."""
         return changed_reconstruction(self.nets, self.model, self.before, plan, self.times)
 
-    def retargeter(self, plan: EditPlan) -> FaceRetargeter:
+    def retargeter(self, plan: EditPlan) -> FaceRetargeter | NeuralRetargeter:
         """Give what draws its frames as planned."""
+        if self.neural is not None:
+            return NeuralRetargeter(self.before, self.after(plan), self.track, self.neural)
         return FaceRetargeter(self.before, self.after(plan), self.track, self.model)
 
 

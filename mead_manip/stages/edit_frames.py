@@ -17,6 +17,7 @@ from mead_manip.errors import MeadManipError
 from mead_manip.media.video import VideoInfo, read_frames, writer_like
 from mead_manip.reports.figure import beside
 from mead_manip.reports.tiles import tiled
+from mead_manip.stages.neural_frames import NeuralRetargeter, filmed
 from mead_manip.stages.retarget import FaceRetargeter
 from mead_manip.stages.runner import Progress
 
@@ -24,7 +25,7 @@ GRID_COLUMNS = 4
 GRID_WIDTH = 480  # of a tile at most, pixels
 
 Rgb = UInt8[np.ndarray, "_ _ 3"]
-Edit = Sequence[FaceRetargeter]  # of every face that it changes
+Edit = Sequence[FaceRetargeter | NeuralRetargeter]  # of every face that it changes, all of one kind
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,25 @@ def write_video(
         return writer.n_frames
 
 
-def drawing(edit: Edit, index: int) -> Callable[[Rgb], Rgb]:
+def drawn_at(edits: Sequence[Edit], index: int, frames_from: Callable[[int], Iterator[Frame]]) -> list[Rgb]:
+    """Draw one frame of every edit; `frames_from` gives the source's from a frame up to this one."""
+    neural = [face for edit in edits for face in edit if isinstance(face, NeuralRetargeter)]
+    first = min((face.first_needed(index) for face in neural), default=index)
+    for frame, drawn in in_order(edits, frames_from(first)):
+        if frame.index == index:
+            return drawn
+    raise MeadManipError(f"no frame {index}", remedy="run `mead-manip preprocess --force` on the video")
+
+
+def in_order(edits: Sequence[Edit], frames: Iterator[Frame]) -> Iterator[tuple[Frame, list[Rgb]]]:
+    """Draw every frame of every edit and give them in their order: memory does not grow with the video."""
+    neural = [[face for face in edit if isinstance(face, NeuralRetargeter)] for edit in edits]
+    if any(neural):
+        return filmed(neural, frames)
+    return _threaded([[face for face in edit if isinstance(face, FaceRetargeter)] for edit in edits], frames)
+
+
+def _drawing(edit: Sequence[FaceRetargeter], index: int) -> Callable[[Rgb], Rgb]:
     """Give what draws one frame; faces that overlap are drawn one over the other."""
     jobs = [retargeter.job(index) for retargeter in edit]
 
@@ -96,13 +115,13 @@ def drawing(edit: Edit, index: int) -> Callable[[Rgb], Rgb]:
     return draw
 
 
-def in_order(edits: Sequence[Edit], frames: Iterator[Frame]) -> Iterator[tuple[Frame, list[Rgb]]]:
-    """Draw on all cores, a few frames ahead, and give them in their order: memory does not grow with the video."""
+def _threaded(edits: Sequence[Sequence[FaceRetargeter]], frames: Iterator[Frame]) -> Iterator[tuple[Frame, list[Rgb]]]:
+    """Draw on all cores, a few frames ahead: each frame stands for itself."""
     threads = os.cpu_count() or 1
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         waiting: collections.deque[tuple[Frame, list[concurrent.futures.Future[Rgb]]]] = collections.deque()
         for frame in frames:
-            waiting.append((frame, [pool.submit(drawing(edit, frame.index), frame.rgb) for edit in edits]))
+            waiting.append((frame, [pool.submit(_drawing(edit, frame.index), frame.rgb) for edit in edits]))
             if len(waiting) > 2 * threads:
                 first, drawn = waiting.popleft()
                 yield first, [future.result() for future in drawn]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from mead_manip.media.video import VideoWriter, read_frames
 from mead_manip.models.edit_plan import EditPlan
 from mead_manip.reports.tiles import tiled
 from mead_manip.stages.edit_faces import Face
-from mead_manip.stages.edit_frames import Edit, drawing
+from mead_manip.stages.edit_frames import Edit, Frame, drawn_at
 
 STILL_FRAMES = 16  # of the clip that stands for a picture: a window of the manipulator, and some
 TILE = 320  # pixels
@@ -44,9 +46,10 @@ def clip_of(picture: Path, workspace: Workspace) -> Path:
     return path
 
 
-def edited_picture(picture: Path, edit: Edit) -> Rgb:
-    """Draw a picture with the expression that the middle of its clip has."""
-    return drawing(edit, STILL_FRAMES // 2)(read_image(picture))
+def edited_pictures(picture: Path, edits: Sequence[Edit]) -> list[Rgb]:
+    """Draw a picture, once for every edit, with the expression that the middle of its clip has."""
+    rgb, middle = read_image(picture), STILL_FRAMES // 2
+    return drawn_at(edits, middle, lambda first: (Frame(index, index, rgb) for index in range(first, middle + 1)))
 
 
 def preview(video: Path, edit: Edit, faces: list[Face], count: int) -> Rgb:
@@ -55,7 +58,7 @@ def preview(video: Path, edit: Edit, faces: list[Face], count: int) -> Rgb:
     pool = np.flatnonzero(touched if touched.any() else np.ones(len(touched), bool))
     chosen = sorted({int(index) for index in pool[np.linspace(0, len(pool) - 1, count + 2).round().astype(int)[1:-1]]})
     sources = [_frame(video, index) for index in chosen]
-    edits = [drawing(edit, index)(rgb) for index, rgb in zip(chosen, sources, strict=True)]
+    edits = [drawn_at([edit], index, functools.partial(_frames, video, index))[0] for index in chosen]
     box = around(faces, chosen, sources[0].shape[:2])
     titles = [f"{faces[0].times[index]:.2f} s" for index in chosen] + ["edit"] * len(chosen)
     return tiled([_cut(rgb, box) for rgb in (*sources, *edits)], titles, len(chosen), TILE)
@@ -70,7 +73,7 @@ def style_sheet(video: Path, face: Face, plan: EditPlan, count: int) -> Rgb:
     index = int(np.argmax(np.where(face.track.visible, change, -1.0)))
     source = _frame(video, index)
     box = around([face], [index], source.shape[:2])
-    pictures = [source, *(drawing([edit], index)(source) for edit in edits)]
+    pictures = [source, *drawn_at([[edit] for edit in edits], index, functools.partial(_frames, video, index))]
     titles = [f"source, {face.times[index]:.2f} s", *(f"--style-seed {seed}" for seed in seeds)]
     return tiled([_cut(rgb, box) for rgb in pictures], titles, min(STYLE_COLUMNS, len(pictures)), TILE)
 
@@ -106,6 +109,10 @@ def around(faces: list[Face], frames: list[int], size: tuple[int, int]) -> tuple
 def _cut(rgb: Rgb, box: tuple[int, int, int, int]) -> Rgb:
     x0, y0, x1, y1 = box
     return np.ascontiguousarray(rgb[y0:y1, x0:x1])
+
+
+def _frames(video: Path, last: int, first: int) -> Iterator[Frame]:
+    return (Frame(*frame) for frame in read_frames(video, first, last + 1))
 
 
 def _frame(video: Path, index: int) -> Rgb:

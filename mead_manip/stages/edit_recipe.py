@@ -48,6 +48,7 @@ def write_recipe(
     source: Path,
     plans: Mapping[int, EditPlan],
     n_frames: int,
+    renderer: Mapping[str, Any],
 ) -> None:
     """Write down how the result came to be: `edit --recipe` repeats it."""
     settings = {name: value for name, value in asdict(config).items() if name not in ("video", "out", "recipe")}
@@ -59,6 +60,7 @@ def write_recipe(
         "command": " ".join(["mead-manip", *sys.argv[1:]]) if "mead" in Path(sys.argv[0]).name else "",
         "settings": settings,
         "plans": {str(face): plan.record() for face, plan in plans.items()},
+        "renderer": dict(renderer),
         "frames": n_frames,
         "provenance": provenance.record(),
         "note": NOTE,
@@ -77,7 +79,7 @@ def check_inputs(recipe: Mapping[str, Any], inputs: Mapping[str, Any], source: P
     known = recipe["provenance"]["inputs"]
     names = ["manipulator_weights"]
     if recipe["source_sha256"] == files.digest(source):
-        names += [name for name in known if name.startswith("reconstruction")]
+        names += [name for name in known if name.startswith(("reconstruction", "renderer_weights"))]
     for name in names:
         if known[name] != inputs.get(name):
             raise InputMissing(

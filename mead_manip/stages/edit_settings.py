@@ -52,6 +52,7 @@ def check(config: EditConfig) -> None:
         (config.grid and (config.side_by_side or config.preview > 0), "--grid with --side-by-side or --preview", ""),
         (bool(config.timeline) and _cut(config), "--timeline with --start or --end", "the timeline has its own times"),
         (config.trim and not _cut(config), "--trim without --start or --end", "say what to keep"),
+        (config.renderer == "warp" and config.renderer_run is not None, "--renderer warp with --renderer-run", ""),
     ]
     for wrong, found, remedy in pairs:
         if wrong:

@@ -61,7 +61,7 @@ class ClipFaces:
             for name in ("expression", "jaw_pose", "eyelids", "gaze")
         }
         head_pose = torch.from_numpy(self.found.head_pose[index : index + 1])
-        camera = torch.from_numpy(self.found.camera[index : index + 1])
+        camera = torch.from_numpy(self.found.camera[index : index + 1]).expand(len(actings), 3)
         vertices = self.model(torch.from_numpy(self.found.identity)[None], **rows, head_pose=head_pose)
         landmarks = project(self.model.landmarks(vertices, head_pose), camera)
         pixels = torch.cat([project(vertices, camera), vertices[..., 2:] * camera[:, None, :1]], dim=-1)

@@ -71,6 +71,11 @@ def presence(visible: Bool[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
 
 
+def changed_frames(before: Reconstruction, after: Reconstruction) -> Bool[np.ndarray, " frame"]:
+    """Tell in which frames a face acts otherwise."""
+    return (before.expression != after.expression).any(axis=1) | (before.jaw_pose != after.jaw_pose).any(axis=1)
+
+
 class FaceRetargeter:
     """Turn the frames of a clip into those of the same head with other coefficients."""
 
@@ -83,8 +88,7 @@ class FaceRetargeter:
     ) -> None:
         self.before, self.after, self.track, self.model = before, after, track, model
         self.renderer = WarpRenderer(mesh_of(model))
-        same = (before.expression == after.expression).all(axis=1) & (before.jaw_pose == after.jaw_pose).all(axis=1)
-        self.changes = ~same
+        self.changes = changed_frames(before, after)
         self._chunk = -1
         self._old: Geometry | None = None
         self._new: Geometry | None = None
