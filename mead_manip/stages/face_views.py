@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, UInt8
+from jaxtyping import Float64, UInt8
 
 from mead_manip.artifacts import assets, store
 from mead_manip.artifacts.schemas import FaceTrack, FlameAsset, HeadAsset, Reconstruction

@@ -133,9 +133,11 @@ def filmed(edits: Sequence[Sequence[NeuralRetargeter]], frames: Iterator[F]) -> 
             return [pool.submit(_pasted, frame, heads, squares, edit) for edit in range(len(edits))]
 
         waiting: collections.deque[tuple[F, Future[list[Future[Rgb]]]]] = collections.deque()
+        last: int | None = None
         for frame in frames:
+            jumped, last = last is not None and frame.index != last + 1, frame.index
             heads = [
-                _Head(edit, face, film, frame.index)
+                _Head(edit, face, film, bool(face.starts[frame.index]) or jumped)
                 for edit, (faces, kept) in enumerate(zip(edits, films, strict=True))
                 for face, film in zip(faces, kept, strict=True)
                 if face.share[frame.index] > 0
@@ -158,7 +160,7 @@ class _Head:
     edit: int
     retargeter: NeuralRetargeter
     film: FaceFilm
-    index: int
+    begins: bool  # anew: a cut, a face that was not there, frames left out
 
 
 def _finished(frame: F, drawn: Future[list[Future[Rgb]]]) -> tuple[F, list[Rgb]]:
@@ -171,7 +173,7 @@ def _drawn(heads: list[_Head], views: list[Drawn]) -> dict[int, tuple[Square, Ma
     for generator in dict.fromkeys(head.retargeter.face.generator for head in heads):
         rows = [k for k, head in enumerate(heads) if head.retargeter.face.generator is generator]
         for head in (heads[k] for k in rows):
-            if head.retargeter.starts[head.index]:
+            if head.begins:
                 head.film.restart()
         view = as_view([views[k] for k in rows], heads[rows[0]].retargeter.face.device)
         drawn = as_bytes(next_frames(generator, [heads[k].film for k in rows], view)).cpu().numpy()

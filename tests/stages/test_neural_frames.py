@@ -147,6 +147,13 @@ def test_a_single_frame_is_warmed_up_to_look_as_in_the_video(retargeter, frames)
     assert np.abs(near.astype(int) - whole[N - 1][0]).mean() < 2
 
 
+def test_frames_that_were_left_out_are_as_a_cut(retargeter, frames):
+    edit = retargeter()
+    jumped = film([[edit]], [*frames[:3], *frames[9:]])
+
+    assert np.array_equal(jumped[3][0], film([[edit]], frames[9:10])[0][0])
+
+
 def test_an_error_while_drawing_is_not_lost(retargeter, frames):
     broken = [*frames[:3], Still(3, np.zeros((0, 0, 3), np.uint8)), *frames[4:]]
 
