@@ -79,7 +79,7 @@ def read(file: h5py.File, spec: Spec) -> Any:
     if spec.kind == "array":
         return _array(vetted(file, spec.name))
     if spec.kind == "mapping":
-        group = _mapping(file, spec.name)
+        group = group_in(file, spec.name)
         return {name: _array(vetted(group, name)) for name in group}
     return decode_scalar(read_text(file, spec.name))
 
@@ -111,7 +111,7 @@ def outline(file: h5py.File, spec: Spec) -> Any:
     if spec.kind == "array":
         return _hollow(file, spec.name)
     if spec.kind == "mapping":
-        group = _mapping(file, spec.name)
+        group = group_in(file, spec.name)
         return {name: _hollow(group, name) for name in group}
     return read(file, spec)
 
@@ -119,6 +119,14 @@ def outline(file: h5py.File, spec: Spec) -> Any:
 def vetted(group: h5py.Group, name: str) -> h5py.Dataset:
     """Give a dataset that lies in this file, holds plain numbers or text, and is as large as its storage says."""
     return h5py.Dataset(_vetted(group, name)[0])
+
+
+def group_in(file: h5py.Group, name: str) -> h5py.Group:
+    """Give a group that lies in this file."""
+    group = _local(file, name)
+    if not isinstance(group, h5py.h5g.GroupID):
+        raise ArtifactInvalid(f"{name} is a dataset", expected="a group of datasets")
+    return h5py.Group(group)
 
 
 # ---- below: single checks -----------------------------------------------------------------------------------------
@@ -149,13 +157,6 @@ def _local(group: h5py.Group, name: str) -> h5py.h5g.GroupID | h5py.h5d.DatasetI
         kind = "a soft link" if kind_of_link == h5py.h5l.TYPE_SOFT else "an external link"
         raise ArtifactInvalid(f"{name} is {kind}", expected="data inside the file")
     return h5py.h5o.open(group.id, name.encode())
-
-
-def _mapping(file: h5py.File, name: str) -> h5py.Group:
-    group = _local(file, name)
-    if not isinstance(group, h5py.h5g.GroupID):
-        raise ArtifactInvalid(f"{name} is a dataset", expected="a group of datasets")
-    return h5py.Group(group)
 
 
 def _check_size(name: str, filters: set[int], stored: int, declared: int) -> None:
