@@ -62,6 +62,19 @@ class FaceSurface:
         displacement: Float[np.ndarray, "row column"] | None = None,
     ) -> FaceImages:
         """Draw posed vertices; black outside the mesh and where it looks away. A displacement needs an atlas."""
+        return self.draw_dressed(vertices, camera, height, width, None, image_from_frame, displacement)[0]
+
+    def draw_dressed(
+        self,
+        vertices: Float[np.ndarray, "vertex xyz=3"],
+        camera: Float[np.ndarray, " camera=3"],
+        height: int,
+        width: int,
+        dress: Float32[np.ndarray, "vertex rgb=3"] | None,
+        image_from_frame: Float[np.ndarray, "2 3"] | None = None,
+        displacement: Float[np.ndarray, "row column"] | None = None,
+    ) -> tuple[FaceImages, UInt8[np.ndarray, "height width rgb=3"]]:
+        """Draw the same, and the mesh in other colours beside it (black for None): it is rasterised once."""
         vertices = np.ascontiguousarray(vertices, np.float32)
         normals = vertex_normals(vertices, self.triangles)
         screen = to_screen(vertices, camera)
@@ -77,7 +90,10 @@ class FaceSurface:
         draw_depth(screen, self.triangles, False, 0, triangle, depth)
         nmfc, shape = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8)
         _colour(screen, self.triangles, triangle, self.colours, normals, wrinkled, texels, LIGHTS, nmfc, shape)
-        return FaceImages(nmfc, shape)
+        dressed = np.zeros_like(nmfc)
+        if dress is not None:
+            _dress(screen, self.triangles, triangle, dress, normals, dressed)
+        return FaceImages(nmfc, shape), dressed
 
 
 def eye_image(
@@ -145,6 +161,29 @@ def _colour(
                 along = normal[0] * lights[light, 0] + normal[1] * lights[light, 1] + normal[2] * lights[light, 2]
                 total += min(max(along, zero), one)
             shape[y, x] = np.uint8(min(gain * total, white) + half)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _dress(
+    screen: np.ndarray, faces: np.ndarray, triangle: np.ndarray, colours: np.ndarray, normals: np.ndarray,
+    image: np.ndarray,
+) -> None:  # fmt: skip
+    """Fill a picture with colours of the vertices where the surface is seen and does not look away."""
+    zero, half, one, white = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(255.0)
+    limit = np.float32(FACING_LIMIT)
+    for y in range(triangle.shape[0]):
+        for x in range(triangle.shape[1]):
+            face = triangle[y, x]
+            if face < 0:
+                continue
+            a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+            wa, wb, wc = _weights(screen, a, b, c, np.float32(x), np.float32(y))
+            if wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2] < limit:
+                continue
+            for channel in range(3):
+                value = wa * colours[a, channel] + wb * colours[b, channel] + wc * colours[c, channel]
+                image[y, x, channel] = np.uint8(min(max(value, zero), one) * white + half)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -7,7 +7,7 @@ and some skin around them; only there is anything drawn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -64,9 +64,8 @@ class FacePainter:
 
     def __init__(self, surface: FaceSurface, appearance: UInt8[np.ndarray, "vertex 3"] | None = None) -> None:
         self.surface = surface
-        self.coloured = None
-        if appearance is not None and appearance.any():
-            self.coloured = replace(surface, colours=(appearance / np.float32(255)).astype(np.float32), atlas=None)
+        known = appearance is not None and appearance.any()
+        self.dress = (appearance / np.float32(255)).astype(np.float32) if known else None
 
     def draw(self, square: Square, face: PosedFace, others: Sequence[Points] = ()) -> Drawn:
         """Draw a face in pixels of the square; the mask also covers faces with the landmarks of `others`."""
@@ -74,10 +73,7 @@ class FacePainter:
         # The rasteriser looks at space with y up; a camera of scale 1 turns it over again.
         upright = face.vertices_px * np.array([1, -1, 1], np.float32)
         camera = np.array([1, 0, 0], np.float32)
-        nmfc, shape = self.surface.draw(upright, camera, size, size)
-        appearance = np.zeros_like(nmfc)
-        if self.coloured is not None:
-            appearance = self.coloured.draw(upright, camera, size, size).nmfc
+        (nmfc, shape), appearance = self.surface.draw_dressed(upright, camera, size, size, self.dress)
         eyes = eye_image(face.landmarks_px, face.pupils_px, size, size)[..., 0]
         mask = face_mask([face.landmarks_px, *others], size)
         return Drawn(nmfc, shape, eyes, appearance, np.where(mask[..., None] > 0, np.uint8(0), square), mask)

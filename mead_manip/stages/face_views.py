@@ -35,16 +35,18 @@ class ClipFaces:
 
     def faces(self, index: int, actings: Sequence[tuple[Reconstruction, int]]) -> list[PosedFace]:
         """Give the head of frame `index` as it would act in other rows, of this clip or an edited one."""
-        vertices, landmarks = self._posed(index, [(self.found, index), *actings])
+        as_fitted = [clip is self.found and row == index for clip, row in actings]
+        others = [acting for acting, known in zip(actings, as_fitted, strict=True) if not known]
+        vertices, landmarks = self._posed(index, [(self.found, index), *others])
         offsets = residual_offsets(vertices[0], landmarks[0], self.track.landmarks_px[index])
         at_landmarks = np.column_stack([landmarks[0], np.zeros(len(landmarks[0]))]).astype(np.float32)
         shift = residual_offsets(at_landmarks, landmarks[0], self.track.landmarks_px[index])
         own, pupils = landmarks[0] + shift, self.track.pupils_px[index]
         made = []
-        for acted, points in zip(vertices[1:], landmarks[1:], strict=True):
-            moved = acted.copy()
+        for place in np.where(as_fitted, 0, np.cumsum(~np.array(as_fitted))):
+            moved = vertices[place].copy()
             moved[:, :2] += offsets
-            placed = points + shift
+            placed = landmarks[place] + shift
             made.append(
                 PosedFace(moved, placed, moved_pupils(pupils, own, placed)).seen_from(self.image_from_frame[index])
             )

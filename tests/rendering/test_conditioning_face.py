@@ -257,3 +257,19 @@ def test_flame_without_uvs_has_no_atlas():
 
     assert flame_surface(flame.asset(detail_mask=np.zeros((0, 0), np.uint8))).atlas is None
     assert flame_surface(flame.asset()).atlas is not None
+
+
+def test_other_colours_lie_where_the_mean_face_s_do():
+    from mead_manip.artifacts.assets import load_asset
+    from mead_manip.artifacts.schemas import HeadAsset
+    from mead_manip.rendering.conditioning_surfaces import head_surface
+
+    asset = load_asset(HeadAsset, "head.h5")
+    surface, camera = head_surface(asset), np.array([30, 48, 48], np.float32)
+    own, dressed = surface.draw_dressed(asset.template, camera, 96, 96, surface.colours)
+    assert np.array_equal(own.nmfc, surface.draw(asset.template, camera, 96, 96).nmfc)
+    assert np.array_equal(dressed, own.nmfc)
+
+    _, white = surface.draw_dressed(asset.template, camera, 96, 96, np.ones_like(surface.colours))
+    assert np.array_equal((white == 255).all(axis=2), own.nmfc.any(axis=2))
+    assert not surface.draw_dressed(asset.template, camera, 96, 96, None)[1].any()
