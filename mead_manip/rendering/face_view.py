@@ -64,8 +64,9 @@ class FacePainter:
 
     def __init__(self, surface: FaceSurface, appearance: UInt8[np.ndarray, "vertex 3"] | None = None) -> None:
         self.surface = surface
-        known = appearance is not None and appearance.any()
-        self.dress = (appearance / np.float32(255)).astype(np.float32) if known else None
+        self.dress = None
+        if appearance is not None and appearance.any():
+            self.dress = (appearance / np.float32(255)).astype(np.float32)
 
     def draw(self, square: Square, face: PosedFace, others: Sequence[Points] = ()) -> Drawn:
         """Draw a face in pixels of the square; the mask also covers faces with the landmarks of `others`."""
