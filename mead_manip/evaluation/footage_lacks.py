@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mead_manip.evaluation.footage_sufficiency import Coverage, FootageFacts
+from mead_manip.evaluation.footage_sufficiency import COVERED, Coverage, FootageFacts
 
 MINUTES = 2.0
 YAW_DEGREES, PITCH_DEGREES = 20.0, 10.0
@@ -10,7 +10,6 @@ MOUTH_OPENS, LIPS_MEET = 0.15, 0.02  # inter-ocular distances
 BLINKS = 5
 BLURRED = 0.55  # the built-in head rendered sharply gives .3 to .4
 UNSEEN = 0.2  # share of frames
-COVERED = 0.6  # share of an emotion's faces
 
 
 def shown_lines(facts: FootageFacts, targets: str) -> list[str]:
@@ -74,7 +73,8 @@ def _emotion(name: str, cover: Coverage) -> str:
     text = f"{name}: {100 * (1 - cover.share):.0f} % of its faces are like none here"
     text += f" (alike: {', '.join(poor)})" if poor else " (every part is there, but not together)"
     units = [f"{unit.name} {unit.asked:.2f}, footage {_end(unit.above)} {unit.shown:.2f}" for unit in cover.units[:3]]
-    return text + (f"; asks for {'; '.join(units)}" if units else "")
+    text += f"; asks for {'; '.join(units)}" if units else ""
+    return text + f"; covered up to --intensity {cover.intensity:g}"
 
 
 def _end(above: bool) -> str:

@@ -29,10 +29,20 @@ LIDS_SHUT, BLINK_SECONDS = 0.55, 0.6
 UPPER_LIP, LOWER_LIP = [61, 62, 63], [67, 66, 65]
 INNER_PERCENT = (1.0, 99.0)  # of frames: what lies beyond is seen too rarely to be learned, or an error
 MOST_FRAMES, MOST_TARGETS, CROPS = 4000, 600, 48
+COVERED = 0.6  # share of an emotion's faces that makes it covered
+INTENSITIES = tuple(k / 10 for k in range(1, 10))  # between the source and the whole edit
 
 Coefs = Float32[np.ndarray, "_ coef"]
 # Coefficients of a person without pose -> iBUG-68, in inter-ocular distances
 Points = Callable[[Coefs], Float32[np.ndarray, "_ 68 3"]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What edits towards an emotion ask for: a row is a frame, before and after."""
+
+    source: Coefs
+    edited: Coefs
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class Coverage:
     regions: Mapping[str, float]  # the same region by region
     units: tuple[UnitReach, ...]  # what lacks most first
     mouth_opening: float  # 95 % of the target's frames open less, inter-ocular distances
+    intensity: float  # up to which the emotion is covered, in tenths of the edit
 
 
 @dataclass(frozen=True)
@@ -81,9 +92,9 @@ def footage_facts(
     tracks: Sequence[FaceTrack],
     fits: Sequence[Reconstruction],
     points: Points,
-    targets: Mapping[str, Coefs],
+    targets: Mapping[str, Asked],
 ) -> FootageFacts:
-    """Measure the clips of one person against what edits will ask for: `targets` gives coefficients by emotion."""
+    """Measure the clips of one person against what edits towards each emotion will ask for."""
     usable = [fit.visible & track.visible & (fit.residual < RESIDUAL) for track, fit in zip(tracks, fits, strict=True)]
     rates = [track.fps_num / track.fps_den for track in tracks]
     coefs = np.concatenate([coefs_of(f.jaw_pose, f.expression)[good] for f, good in zip(fits, usable, strict=True)])
@@ -111,25 +122,29 @@ def footage_facts(
         blinks=sum(
             count_blinks(f.eyelids.mean(axis=1), good, rate) for f, good, rate in zip(fits, usable, rates, strict=True)
         ),
-        own_coverage=float(np.all(list(_alike(shown[:early], shown[early:]).values()), axis=0).mean()),
-        coverage={
-            name: coverage(coefs, shown, evenly(target, MOST_TARGETS), points, names)
-            for name, target in targets.items()
-        },
+        own_coverage=_all_alike(_alike(shown[:early], shown[early:])),
+        coverage={name: coverage(coefs, shown, target, points, names) for name, target in targets.items()},
     )
 
 
 def coverage(
-    coefs: Coefs, shown: Float32[np.ndarray, "_ 68 3"], target: Coefs, points: Points, names: Sequence[str]
+    coefs: Coefs, shown: Float32[np.ndarray, "_ 68 3"], target: Asked, points: Points, names: Sequence[str]
 ) -> Coverage:
     """Compare what is asked for with what is shown: nearest neighbours region by region, ranges unit by unit."""
-    asked = points(target)
+    source, edited = evenly(target.source, MOST_TARGETS), evenly(target.edited, MOST_TARGETS)
+    asked = points(edited)
     near = _alike(shown, asked)
+    whole, reach = _all_alike(near), 0.0
+    for intensity in INTENSITIES:
+        if _all_alike(_alike(shown, points((source + intensity * (edited - source)).astype(np.float32)))) < COVERED:
+            break
+        reach = intensity
     return Coverage(
-        share=float(np.all(list(near.values()), axis=0).mean()),
+        share=whole,
         regions={name: float(alike.mean()) for name, alike in near.items()},
-        units=unit_reaches(coefs, target, names),
+        units=unit_reaches(coefs, edited, names),
         mouth_opening=float(np.percentile(opening(asked), 95)),
+        intensity=1.0 if whole >= COVERED else reach,
     )
 
 
@@ -215,6 +230,10 @@ def _alike(
     shown: Float32[np.ndarray, "shown 68 3"], asked: Float32[np.ndarray, "asked 68 3"]
 ) -> dict[str, Bool[np.ndarray, " asked"]]:
     return {name: nearest(shown[:, region], asked[:, region]) <= ALIKE[name] for name, region in REGIONS.items()}
+
+
+def _all_alike(near: Mapping[str, Bool[np.ndarray, " asked"]]) -> float:
+    return float(np.all(list(near.values()), axis=0).mean())
 
 
 def _blurs(track: FaceTrack, usable: Bool[np.ndarray, " frame"]) -> list[float]:

@@ -20,7 +20,7 @@ from mead_manip.config import OWN_RUN, SHIPPED_RUN
 from mead_manip.emotions import TARGETS
 from mead_manip.errors import MeadManipError, UsageError
 from mead_manip.evaluation.footage_lacks import lacking_lines, shown_lines
-from mead_manip.evaluation.footage_sufficiency import Coefs, FootageFacts, Points, evenly, footage_facts
+from mead_manip.evaluation.footage_sufficiency import Asked, Coefs, FootageFacts, Points, footage_facts
 from mead_manip.models.face_model import HeadModel
 from mead_manip.models.manipulation import coefs_of, manipulate
 from mead_manip.models.posed_faces import FaceModel, face_model_of
@@ -90,7 +90,7 @@ def points_of(model: FaceModel, identity: Float32[np.ndarray, " identity"]) -> P
     return points
 
 
-def _targets(workspace: Workspace, fits: list[Reconstruction], run: str | None) -> tuple[dict[str, Coefs], str]:
+def _targets(workspace: Workspace, fits: list[Reconstruction], run: str | None) -> tuple[dict[str, Asked], str]:
     """Edit the clips towards every emotion; why not, where that cannot be done and was not asked for by name."""
     name = run or _best_known(workspace)
     if name is None:
@@ -104,7 +104,10 @@ def _targets(workspace: Workspace, fits: list[Reconstruction], run: str | None) 
         if not long:
             return {}, f"no clip is as long as the manipulator's window, {nets.architecture.window} frames"
         edited = {
-            emotion: evenly(np.concatenate([manipulate(nets, source, emotion=emotion) for source in long]), MOST_EDITED)
+            emotion: Asked(
+                np.concatenate(long),
+                np.concatenate([manipulate(nets, source, emotion=emotion) for source in long]),
+            )
             for emotion in emotions
         }
     except MeadManipError as error:

@@ -13,7 +13,7 @@ def plenty():
     return FootageFacts(
         clips=2, seconds=300.0, usable_seconds=290.0, usable_frames=8700, shots=4, longest_shot=90.0, face_px=400.0,
         crop_scale=1.8, blur=0.35, yaw=(-20.0, 25.0), pitch=(-8.0, 10.0), mouth_opening=(0.0, 0.4), blinks=60,
-        own_coverage=0.95, coverage={"surprised": Coverage(0.85, regions, (), 0.35)},
+        own_coverage=0.95, coverage={"surprised": Coverage(0.85, regions, (), 0.35, 1.0)},
     )  # fmt: skip
 
 
@@ -52,10 +52,11 @@ def test_an_emotion_that_the_footage_lacks_is_named_with_its_units(plenty):
     from mead_manip.evaluation.footage_lacks import lacking_lines
     from mead_manip.evaluation.footage_sufficiency import Coverage, UnitReach
 
-    poor = Coverage(0.1, {"brows": 0.1, "mouth": 0.9}, (UnitReach("AU4_L", 1.0, 0.2, 0.9, above=True),), 0.2)
+    poor = Coverage(0.1, {"brows": 0.1, "mouth": 0.9}, (UnitReach("AU4_L", 1.0, 0.2, 0.9, above=True),), 0.2, 0.3)
     (line,) = lacking_lines(dataclasses.replace(plenty, coverage={"angry": poor}))
 
     assert (
         line
         == "angry: 90 % of its faces are like none here (alike: brows 10 %); asks for AU4_L 1.00, footage up to 0.20"
+        "; covered up to --intensity 0.3"
     )

@@ -60,13 +60,17 @@ def test_seconds_turns_mouth_and_blinks_are_those_of_the_clip(clip):
 
 
 def test_the_footages_own_faces_are_covered_and_what_it_never_shows_is_not(clip):
+    from mead_manip.evaluation.footage_sufficiency import Asked
+
     _, fit = clip
     beyond = own(fit).copy()
     beyond[:, 1] += 0.5
 
-    found = facts(clip, {"same": own(fit), "beyond": beyond}).coverage
+    asked = {"same": Asked(own(fit), own(fit)), "beyond": Asked(own(fit), beyond)}
+    found = facts(clip, asked).coverage
 
-    assert found["same"].share == 1.0 and found["same"].units == ()
+    assert found["same"].share == found["same"].intensity == 1.0 and found["same"].units == ()
+    assert 0 < found["beyond"].intensity < 0.7
     assert found["beyond"].share == 0.0
     assert found["beyond"].regions == {"brows": 0.0, "eyes": 1.0, "nose": 1.0, "mouth": 1.0}
     (unit,) = found["beyond"].units
