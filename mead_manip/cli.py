@@ -114,6 +114,20 @@ def evaluate_options(given: Given) -> None:
     _finish("evaluate-options", given)
 
 
+@evaluate.command("edit")
+@options(config.EvaluateEditConfig)
+def evaluate_edit(given: Given) -> None:
+    """Compare edited videos with their sources: emotion, person, speech, tremble, picture."""
+    _finish("evaluate-edit", given)
+
+
+@app.command()
+@options(config.CompareConfig)
+def compare(given: Given) -> None:
+    """Show what every trained run makes of a video, in all emotions: a figure and a video."""
+    _finish("compare", given)
+
+
 @app.command()
 @options(config.SynthConfig)
 def synth(given: Given) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from mead_manip.emotions import parse_emotion, parse_target_text
+from mead_manip.emotions import TARGETS, parse_emotion, parse_target_text
 from mead_manip.errors import UsageError
 from mead_manip.settings import execution, setting
 
@@ -324,6 +324,47 @@ class EvaluateOptionsConfig:
 
 
 @dataclass(frozen=True)
+class EvaluateEditConfig:
+    """Sources and edited videos -> what the edits did to emotion, person, speech, tremble and picture."""
+
+    videos: tuple[str, ...] = setting((), "SOURCE RESULT, once or several times.", positional=True)
+    recipes: str | None = execution(None, "Instead: every edited video of this folder that has its recipe beside it.")
+    to: str = setting("", "What the results were edited to; their recipes say it where not given.", parse=parse_emotion)
+    emotion_model: str = setting(
+        "units", "Classifier: units (of the fitted faces, no outsider), or the .hdf5 of mini-XCEPTION on FER2013."
+    )
+    identity_model: str = setting("shape", "Similarity: shape (of the fitted heads), or the .onnx of SFace or ArcFace.")
+    render_frames: int = setting(
+        24, "Frames drawn again from the recipe to see what changes before encoding; 0 draws none.", minimum=0
+    )
+    fail_under: tuple[str, ...] = execution(
+        (), "NAME=VALUE: exit with 5 where a mean is worse; of jitter and outside, VALUE is the most allowed."
+    )
+    out: str | None = execution(None, "Also write the tables there as Markdown.", flags=("-o",))
+    landmarks: str = setting("builtin", _LANDMARKS)
+    landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """Video + Manipulators -> the figure of all runs and emotions, as picture and as video."""
+
+    video: str = setting("", "The video to edit.", positional=True)
+    runs: tuple[str, ...] = setting((), "Training runs, one row each; all that there are where not given.")
+    emotions: tuple[str, ...] = setting(TARGETS, "Columns beside the source.", parse=parse_emotion)
+    intensity: float = setting(EditConfig.intensity, "As in edit.", minimum=0, maximum=3)
+    at: tuple[str, ...] = setting(
+        (),
+        "Seconds of the video to draw, a picture each; where not given, one: the edits differ most, the mouth rests.",
+    )
+    out: str = execution(".", "Folder for {stem}_compare.png and .mp4.", flags=("-o",))
+    cell: int = setting(224, "Width and height of a face in pixels.", minimum=64, maximum=1024)
+    film: bool = execution(True, "Also write the video.")
+    landmarks: str = setting("builtin", _LANDMARKS)
+    landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
+
+
+@dataclass(frozen=True)
 class SynthConfig:
     """Nothing -> a MEAD-shaped tree of synthetic clips with known truth."""
 
@@ -373,6 +414,8 @@ SECTIONS: dict[str, type] = {
     "edit": EditConfig,
     "evaluate-detection": EvaluateDetectionConfig,
     "evaluate-manipulator": EvaluateManipulatorConfig,
+    "evaluate-edit": EvaluateEditConfig,
+    "compare": CompareConfig,
     "evaluate-options": EvaluateOptionsConfig,
     "synth": SynthConfig,
     "demo": DemoConfig,

@@ -11,7 +11,8 @@
 | clip-score    | FaceTrack                                 | ClipScores                           |
 | train         | Reconstruction (+ ClipScores)             | ManipulatorWeights                   |
 | edit          | a video, ManipulatorWeights               | a video                              |
-| evaluate-...  | Reconstruction, ClipScores                | pages, tables, JSON                  |
+| evaluate-...  | Reconstruction, ClipScores; edited videos | pages, tables, JSON                  |
+| compare       | a video, ManipulatorWeights               | edits, a figure, a video             |
 | demo          |                                           | all of the above, a figure, a page   |
 | inspect       | FaceTrack, Reconstruction, ClipScores     | a picture, if asked for              |
 """
@@ -66,6 +67,8 @@ STAGES: dict[str, Stage] = {
             ("reconstruct3d", "clip-score"),
             usage="mead-manip evaluate options",
         ),
+        Stage("evaluate-edit", "mead_manip.stages.evaluate_edit", usage="mead-manip evaluate edit SOURCE RESULT"),
+        Stage("compare", "mead_manip.stages.compare", ("reconstruct3d", "train"), usage="mead-manip compare VIDEO"),
         Stage("demo", "mead_manip.stages.demo", usage="mead-manip demo"),
         Stage("inspect", "mead_manip.stages.inspect", ("preprocess",), usage="mead-manip inspect CLIP"),
     )

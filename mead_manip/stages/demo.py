@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from mead_manip import files
 from mead_manip.artifacts import store
@@ -20,7 +20,8 @@ from mead_manip.emotions import TARGETS
 from mead_manip.media.images import encode
 from mead_manip.media.video import probe, read_frames, writer_like
 from mead_manip.reports.demo_page import Measurement, Step, demo_page
-from mead_manip.reports.figure import beside, labelled_grid
+from mead_manip.reports.edit_figure import heads_at
+from mead_manip.reports.figure import beside
 from mead_manip.stages import plan
 from mead_manip.stages.demo_measures import clips_by_content, measure
 from mead_manip.stages.runner import Progress, Summary
@@ -137,21 +138,10 @@ def _figure(workspace: Workspace, folder: Path, video: Path) -> UInt8[np.ndarray
     with store.opened(FaceTrack, workspace.path("preprocess", clip_id)) as track:
         index = len(track.visible) // 2
         box = np.asarray(track.boxes_px[index])
-    source = _frame(video, index, box)
     rows = {
-        name: [source, *(_frame(_edited(folder, weighting, emotion), index, box) for emotion in TARGETS)]
-        for name, weighting in RUNS.items()
+        name: [video, *(_edited(folder, weighting, emotion) for emotion in TARGETS)] for name, weighting in RUNS.items()
     }
-    return labelled_grid(rows, ["input", *TARGETS])
-
-
-def _frame(video: Path, index: int, box_px: Float32[np.ndarray, " 4"]) -> UInt8[np.ndarray, "height width 3"]:
-    """Return one frame, cut to the head around a face's box."""
-    ((_, _, rgb),) = read_frames(video, index, index + 1)
-    (x0, y0, x1, y1), (height, width) = box_px, rgb.shape[:2]
-    reach, middle = 0.78 * (y1 - y0), (y0 + 0.42 * (y1 - y0))
-    left, right = max(int((x0 + x1) / 2 - reach), 0), min(int((x0 + x1) / 2 + reach), width)
-    return rgb[max(int(middle - reach), 0) : min(int(middle + reach), height), left:right]
+    return heads_at(rows, ["input", *TARGETS], index, box)
 
 
 def _three_abreast(folder: Path, video: Path, emotion: str, out: Path) -> None:

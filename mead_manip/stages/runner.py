@@ -17,7 +17,7 @@ from mead_manip.artifacts.artifact import Artifact
 from mead_manip.artifacts.freshness import Results
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.errors import BackendUnavailable, Interrupted, MeadManipError, UsageError, WorkerDied
+from mead_manip.errors import BackendUnavailable, Interrupted, MeadManipError, QualityGate, UsageError, WorkerDied
 from mead_manip.stages.engines import Outcomes, Task, outcomes
 from mead_manip.stages.sharding import Shard
 
@@ -92,6 +92,7 @@ class Summary:
     text: str = ""  # what a stage that reads and tells has to tell, shown before the closing line
     facts: dict[str, Any] = field(default_factory=dict)  # numbers for --json
     retried: list[str] = field(default_factory=list)  # clips that failed once and were tried again
+    missed: dict[str, str] = field(default_factory=dict)  # limit of --fail-under that is not kept -> by how much
 
     @property
     def clips(self) -> list[str]:
@@ -100,8 +101,8 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """Give 1 if anything failed, else 0."""
-        return 1 if self.failures else 0
+        """Give 1 if anything failed, 5 if a limit is not kept, else 0."""
+        return 1 if self.failures else QualityGate.exit_code if self.missed else 0
 
     def line(self) -> str:
         """Give the one line that closes a command."""
@@ -113,6 +114,7 @@ class Summary:
             more = [f"and {len(self.failures) - 3} more"] if len(self.failures) > 3 else []
             counts.append(f"{len(self.failures)} failed ({'; '.join(named + more)})")
         counts += [f"{len(self.retried)} retried"] if self.retried else []
+        counts += [f"{name}: {reason}" for name, reason in self.missed.items()]
         text = f"{self.stage}: {', '.join(counts)}"
         text += f" -> {self.destination}" if self.destination else ""
         return text + (f" ({self.detail})" if self.detail else "")
