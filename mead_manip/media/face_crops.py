@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int, Int64, UInt8
 from scipy.ndimage import median_filter
 
+from mead_manip.media.parts import reduced_size, shrunk
+
 CROP_PX = 256
 # NED's template puts the landmarks at y 85..220 of a 256 px crop whose side is 1.376 times the face box's height: the
 # box is 1.378 times as high as the landmarks, almost all of the rest is forehead.
@@ -48,41 +50,65 @@ def crop_squares(boxes_px: Float[np.ndarray, "frame 4"], size: int = CROP_PX) ->
     return out
 
 
+def reduction(frame_from_crop: Float[np.ndarray, "2 3"], width: int, height: int) -> int:
+    """Give by how much a frame of this size is shrunk before a crop is cut: whole pixels of the crop, or nearly."""
+    return max(1, min(int(_scale(frame_from_crop)), min(width, height) // 32))
+
+
 def crop_region(
-    frame_from_crop: Float[np.ndarray, "2 3"], width: int, height: int, size: int = CROP_PX
+    frame_from_crop: Float[np.ndarray, "2 3"], width: int, height: int, size: int = CROP_PX, by: int = 1
 ) -> Int64[np.ndarray, " 4"]:
-    """Give x0 y0 x1 y1, what `cut_crop` needs of a frame of this size: at least one pixel."""
-    margin = 3 * _blur(frame_from_crop) + 1
-    x0, y0 = np.floor(frame_from_crop[:, 2] - margin).astype(int)
-    x1, y1 = np.ceil(frame_from_crop @ [size, size, 1.0] + margin).astype(int)
-    x0, x1 = int(np.clip(x0, 0, width - 1)), int(np.clip(x1, 1, width))
-    y0, y1 = int(np.clip(y0, 0, height - 1)), int(np.clip(y1, 1, height))
+    """Give x0 y0 x1 y1, what `cut_part` needs of a frame of this size that is shrunk `by`: at least one pixel."""
+    small_from_crop = _small_from_crop(frame_from_crop, by)
+    corners = small_from_crop @ np.array([[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]])
+    margin = 3 * _blur(frame_from_crop, by) + 1
+    limits = reduced_size(width, height, by)
+    x0, y0 = np.floor(corners.min(1) - margin).astype(int)
+    x1, y1 = np.ceil(corners.max(1) + margin).astype(int)
+    x0, x1 = int(np.clip(x0, 0, limits[0] - 1)), int(np.clip(x1, 1, limits[0]))
+    y0, y1 = int(np.clip(y0, 0, limits[1] - 1)), int(np.clip(y1, 1, limits[1]))
     return np.array([x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)])
-
-
-def crop_from_part(
-    frame_from_crop: Float[np.ndarray, "2 3"], region: Int[np.ndarray, " 4"]
-) -> Float64[np.ndarray, "2 3"]:
-    """Give the transform of a crop that is cut out of a region of the frame."""
-    return (frame_from_crop - np.array([[0, 0, region[0]], [0, 0, region[1]]])).astype(np.float64)
 
 
 def cut_crop(
     frame: UInt8[np.ndarray, "height width rgb=3"], frame_from_crop: Float[np.ndarray, "2 3"], size: int = CROP_PX
 ) -> UInt8[np.ndarray, "size size rgb=3"]:
     """Resample one crop; where it leaves the frame the rim is repeated. Shrinking averages, so nothing aliases."""
-    blur = _blur(frame_from_crop)
-    region = crop_region(frame_from_crop, frame.shape[1], frame.shape[0], size)
-    x0, y0, x1, y1 = region
-    part = frame[y0:y1, x0:x1]
+    height, width = frame.shape[:2]
+    by = reduction(frame_from_crop, width, height)
+    region = crop_region(frame_from_crop, width, height, size, by)
+    x0, y0, x1, y1 = region * by
+    return cut_part(shrunk(frame[y0:y1, x0:x1], by), frame_from_crop, region, size, by)
+
+
+def cut_part(
+    part: UInt8[np.ndarray, "height width rgb=3"],
+    frame_from_crop: Float[np.ndarray, "2 3"],
+    region: Int[np.ndarray, " 4"],
+    size: int = CROP_PX,
+    by: int = 1,
+) -> UInt8[np.ndarray, "size size rgb=3"]:
+    """Cut the same out of a region of a frame that is shrunk `by`."""
+    part_from_crop = _small_from_crop(frame_from_crop, by)
+    part_from_crop[:, 2] -= region[:2]
+    blur = _blur(frame_from_crop, by)
     if blur > 0.3:
         part = cv2.GaussianBlur(part, (0, 0), blur)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    part_from_crop = crop_from_part(frame_from_crop, region)
     return cv2.warpAffine(part, part_from_crop, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _blur(frame_from_crop: Float[np.ndarray, "2 3"]) -> float:
-    """Sigma in frame px of what a crop cannot hold."""
-    scale = float(np.linalg.norm(frame_from_crop[:, 0]))
-    return max(0.0, 0.5 * np.sqrt(max(scale * scale - 1, 0)))
+def _small_from_crop(frame_from_crop: Float[np.ndarray, "2 3"], by: int) -> Float64[np.ndarray, "2 3"]:
+    small_from_crop = frame_from_crop.astype(np.float64) / by
+    small_from_crop[:, 2] -= (by - 1) / 2 / by
+    return small_from_crop
+
+
+def _scale(frame_from_crop: Float[np.ndarray, "2 3"]) -> float:
+    return float(np.linalg.norm(frame_from_crop[:, 0]))
+
+
+def _blur(frame_from_crop: Float[np.ndarray, "2 3"], by: int) -> float:
+    """Sigma, in px of the frame shrunk `by`, of what a crop cannot hold; the means over pixels blur a part of it."""
+    variance = (_scale(frame_from_crop) ** 2 - 1) / 4 - (by * by - 1) / 12
+    return float(np.sqrt(max(variance, 0.0))) / by

@@ -17,7 +17,7 @@ from jaxtyping import Float64, Int, UInt8
 
 from mead_manip.errors import MediaError
 from mead_manip.media.colour import Colour, rgb_from_frame
-from mead_manip.media.parts import PartReader
+from mead_manip.media.parts import Decoded, PartReader, upright
 from mead_manip.media.writer import VideoWriter
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "probe",
     "read_brightness",
     "read_comment",
+    "read_decoded",
     "read_frames",
     "read_times",
     "writer_like",
@@ -105,26 +106,28 @@ def read_frames(
     """
     for index, pts, frame in _frames(path, end):
         if start is None or index >= start:
-            yield index, pts, _upright(rgb_from_frame(frame, Colour.of(frame), quick=quick), frame.rotation)
+            yield index, pts, upright(rgb_from_frame(frame, Colour.of(frame), quick=quick), frame.rotation)
+
+
+def read_decoded(path: Path) -> Iterator[tuple[int, int, Decoded]]:
+    """Yield (index, time stamp, decoded frame): what is looked at once as a whole and then needed in part."""
+    reader = PartReader()
+    return ((index, pts, Decoded(frame, reader)) for index, pts, frame in _frames(path, None))
 
 
 def read_parts(
-    path: Path, regions: Int[np.ndarray, "frame 4"]
+    path: Path, regions: Int[np.ndarray, "frame 4"], by: Int[np.ndarray, " frame"] | None = None
 ) -> Iterator[tuple[int, UInt8[np.ndarray, "height width rgb=3"]]]:
     """Yield (index, the upright part x0 y0 x1 y1 of that frame): small parts take little more than decoding.
 
-    The colours are those of `read_frames`. A video with another number of frames than `regions` is refused.
+    The colours are those of `read_frames`; `by` shrinks frames by whole numbers, and regions are of the small ones. A
+    video with another number of frames than `regions` is refused.
     """
-    reader, index = PartReader(), -1
-    for index, _, frame in _frames(path, None):
+    index = -1
+    for index, _, decoded in read_decoded(path):
         if index >= len(regions):
             raise MediaError(f"{path} has more frames than before", expected=f"{len(regions)}")
-        x0, y0, x1, y1 = (int(side) for side in regions[index])
-        # Of a frame with an odd side swscale stretches the colour samples: its parts have other colours.
-        if frame.rotation or frame.width % 2 or frame.height % 2:
-            yield index, _upright(rgb_from_frame(frame, Colour.of(frame)), frame.rotation)[y0:y1, x0:x1]
-        else:
-            yield index, reader.read(frame, x0, y0, x1, y1)
+        yield index, decoded.part(regions[index], 1 if by is None else int(by[index]))
     if index + 1 != len(regions):
         raise MediaError(f"{path} has {index + 1} frames now", expected=f"{len(regions)} as before")
 
@@ -314,10 +317,3 @@ def _decoded(container: InputContainer, stream: VideoStream, complete: bool = Fa
             expected="a complete video",
             remedy="download or export it again",
         )
-
-
-def _upright(
-    rgb: UInt8[np.ndarray, "height width rgb=3"], rotation: int
-) -> UInt8[np.ndarray, "upright_height upright_width rgb=3"]:
-    quarters = round(rotation / 90) % 4
-    return rgb if quarters == 0 else np.ascontiguousarray(np.rot90(rgb, quarters))

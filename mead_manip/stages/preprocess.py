@@ -15,7 +15,7 @@ from mead_manip.stages.sighting import Sighter
 from mead_manip.stages.tracking import track_face
 
 STAGE = "preprocess"
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 
 
 def run(

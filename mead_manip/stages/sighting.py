@@ -28,7 +28,7 @@ from mead_manip.stages.clip_finding import Clip
 from mead_manip.stages.runner import Progress, Summary, run_clips
 
 STAGE = "faces"
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 MIN_FRAMES = 10  # a window of the manipulator
 CHUNK = 8  # frames in memory at a time
 GAP = 1.0  # seconds for which a face may be unseen and still be followed

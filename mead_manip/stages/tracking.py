@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Int, Int64, UInt8
 from mead_manip.artifacts.schemas import FaceSightings, FaceTrack
 from mead_manip.errors import NoFaceError
 from mead_manip.geometry import fill_invisible, landmark_jitter
-from mead_manip.media.face_crops import crop_from_part, crop_region, crop_squares, cut_crop, smooth_boxes
+from mead_manip.media.face_crops import crop_region, crop_squares, cut_part, reduction, smooth_boxes
 from mead_manip.media.images import encode
 from mead_manip.media.mead_tree import ClipLabels
 from mead_manip.media.pupils import bridge_pupils
@@ -123,12 +123,14 @@ def _cut(
 ) -> tuple[UInt8[np.ndarray, " byte"], Int64[np.ndarray, " frame+1"]]:
     """Decode once more, only what lies around the face, and cut."""
     sizes = [0]
-    regions = np.stack([crop_region(square, *frame_size) for square in frame_from_crop])
+    by = [reduction(square, *frame_size) for square in frame_from_crop]
+    regions = np.stack([crop_region(square, *frame_size, by=k) for square, k in zip(frame_from_crop, by, strict=True)])
     regions[~visible, 2:] = regions[~visible, :2] + 1  # nothing is cut there
     with Spool(np.uint8) as spool:
-        for index, part in read_parts(path, regions):
-            place = crop_from_part(frame_from_crop[index], regions[index])
-            data = encode(cut_crop(part, place), quality=95) if visible[index] else b""
+        for index, part in read_parts(path, regions, np.array(by)):
+            data = b""
+            if visible[index]:
+                data = encode(cut_part(part, frame_from_crop[index], regions[index], by=by[index]), quality=95)
             spool.extend(data)
             sizes.append(len(data))
         return spool.array(), np.cumsum(sizes, dtype=np.int64)

@@ -119,7 +119,7 @@ def one_process(name: str, model: str | None, clip: Path, workspace: Path) -> tu
             for reader in ("read_frames", "read_parts"):
                 if hasattr(module, reader):
                     stack.enter_context(timed(module, reader, "decoding", spent, iterates=True))
-        stack.enter_context(timed(tracking, "cut_crop", "cutting", spent))
+        stack.enter_context(timed(tracking, "cut_part", "cutting", spent))
         stack.enter_context(timed(tracking, "encode", "encoding", spent))
         stack.enter_context(timed(type(detector), "detect", "landmarks", spent))
         if isinstance(detector, BuiltinLandmarks):

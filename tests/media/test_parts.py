@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mead_manip.errors import MediaError
-from mead_manip.media.face_crops import crop_from_part, crop_region, cut_crop
+from mead_manip.media.face_crops import crop_region, cut_crop, cut_part, reduction
 from mead_manip.media.video import probe, read_frames, read_parts
 
 N_FRAMES = 6
@@ -76,12 +76,24 @@ def test_another_number_of_frames_is_refused(clip, n_regions, message):
         list(read_parts(clip, np.tile([0, 0, 20, 20], (n_regions, 1))))
 
 
-@pytest.mark.parametrize("scale, x, y", [(0.8, 20.3, 11.7), (1.4, -60.0, 30.5), (2.9, 250.0, 190.0)])
+@pytest.mark.parametrize("scale, x, y", [(0.8, 20.3, 11.7), (1.4, -60.0, 30.5), (2.9, 250.0, 190.0), (4.2, -30.0, 4.0)])
 def test_a_crop_of_its_region_is_the_crop_of_the_frame(clip, scale, x, y):
     info = probe(clip)
     frame_from_crop = np.array([[scale, 0, x], [0, scale, y]])
-    region = crop_region(frame_from_crop, info.width, info.height, 64)
-    parts = read_parts(clip, np.tile(region, (N_FRAMES, 1)))
+    by = reduction(frame_from_crop, info.width, info.height)
+    region = crop_region(frame_from_crop, info.width, info.height, 64, by)
+    parts = read_parts(clip, np.tile(region, (N_FRAMES, 1)), np.full(N_FRAMES, by))
     for (_, part), (_, _, whole) in zip(parts, read_frames(clip), strict=True):
-        crop = cut_crop(part, crop_from_part(frame_from_crop, region), 64)
-        np.testing.assert_array_equal(crop, cut_crop(whole, frame_from_crop, 64))
+        crop, wanted = cut_part(part, frame_from_crop, region, 64, by), cut_crop(whole, frame_from_crop, 64)
+        # Means of stored colours, then RGB, or the other way round: brightness is the same, colour nearly.
+        assert np.abs(crop.astype(float) - wanted).mean() <= (0 if by == 1 else 1.5)
+        assert np.abs(crop.mean(-1) - wanted.mean(-1)).max() <= (0 if by == 1 else 6)
+
+
+def test_a_shrunk_part_does_not_depend_on_what_lies_around_it(clip):
+    info = probe(clip)
+    wide = np.array([2, 1, info.width // 3 - 9, info.height // 3 - 7])
+    narrow = np.array([31, 24, 77, 61])
+    wides, narrows = (read_parts(clip, np.tile(r, (N_FRAMES, 1)), np.full(N_FRAMES, 3)) for r in (wide, narrow))
+    for (_, large), (_, small) in zip(wides, narrows, strict=True):
+        np.testing.assert_array_equal(small, large[24 - 1 : 61 - 1, 31 - 2 : 77 - 2])
