@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from mead_manip.media.video import read_frames
 from mead_manip.stages.edit_faces import Face, Tools
 from mead_manip.stages.edit_frames import Frame, in_order
 from mead_manip.stages.edit_pairs import Pair
+from mead_manip.stages.edit_renderer import choose, with_renderers
 from mead_manip.stages.edit_settings import from_recipe
 from mead_manip.stages.runner import Progress
 from mead_manip.stages.trained import run_of, weights_of
@@ -41,25 +43,23 @@ def change_outside(pair: Pair, workspace: Workspace, common: Common, count: int,
     if pair.recipe is None or count == 0:
         return Change(reason="no recipe beside the result" if pair.recipe is None else "not asked for")
     config = from_recipe(EditConfig(video=(str(pair.source),)), dict(pair.recipe))
-    run = run_of(workspace, config.run, STAGE, progress)
-    known = pair.recipe["provenance"]["inputs"]
-    if pair.recipe["provenance"]["backend"] != "warp":
-        return Change(reason="a renderer that is not drawn again")
-    try:
-        weights_path = weights_of(workspace, run, STAGE)
-    except InputMissing:
-        return Change(reason=f"no run {run} in this workspace")
-    if store.read_key(weights_path) != known["manipulator_weights"]:
-        return Change(reason=f"the weights of run {run} are not those of the recipe")
     tools = Tools(workspace, config, common, False, progress)
-    clips = {face: str(tools.prepare(pair.source, face)) for face in pair.plans}
-    for face, clip_id in clips.items():
-        if store.read_key(workspace.path("reconstruct3d", clip_id)) != known[f"reconstruction_{face}"]:
-            return Change(reason="the source is reconstructed otherwise than in the recipe")
+    known: Mapping[str, Any] = pair.recipe["provenance"]["inputs"]
+    try:
+        weights_path = weights_of(workspace, run_of(workspace, config.run, STAGE, progress), STAGE)
+        clips = {face: str(tools.prepare(pair.source, face)) for face in pair.plans}
+        chosen = choose(workspace, config, clips, pair.source, pair.recipe)
+    except InputMissing as error:
+        return Change(reason=error.found)
+    now = {"manipulator_weights": store.read_key(weights_path), **chosen.inputs}
+    now |= {f"reconstruction_{face}": store.read_key(workspace.path("reconstruct3d", c)) for face, c in clips.items()}
+    for name, key in now.items():
+        if known.get(name) != key:
+            return Change(reason=f"the {name.replace('_', ' ')} is another than in the recipe")
     weights = store.load(ManipulatorWeights, weights_path)
     timed = any(plan.is_timed for plan in pair.plans.values())
     faces = [tools.load(pair.source, face, clip_id, weights, timed=timed) for face, clip_id in clips.items()]
-    return _compared(pair, faces, count)
+    return _compared(pair, with_renderers(chosen, faces, workspace, common.device), count)
 
 
 def _compared(pair: Pair, faces: list[Face], count: int) -> Change:
