@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.renderer_schemas import RendererWeights
@@ -24,14 +24,12 @@ from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 from mead_manip.models.face_film import FaceFilm, as_bytes, next_frames, share_of
 from mead_manip.models.face_renderer import FaceGenerator
 from mead_manip.models.posed_faces import FaceModel
+from mead_manip.rendering.face_blend import Mask, Square, blended, moved_share
 from mead_manip.rendering.face_view import Drawn, FacePainter, pasted
 from mead_manip.stages.face_views import ClipFaces, as_view, surface_of
 from mead_manip.stages.retarget import Rgb, changed_frames, presence
 
 WARM_UP = 8  # frames drawn before a single one that is asked for: what a network remembers reaches hardly further
-
-Square = UInt8[np.ndarray, "size size 3"]
-Mask = UInt8[np.ndarray, "size size"]
 
 
 @runtime_checkable
@@ -81,6 +79,14 @@ def load_generator(path: Path, device: torch.device) -> tuple[RendererWeights, F
     return weights, generator.to(memory_format=torch.channels_last) if device.type == "cuda" else generator
 
 
+class Sight(NamedTuple):
+    """What is known of a face in a frame before it is drawn."""
+
+    view: Drawn  # for the network
+    square: Square  # of the frame
+    moved: Float32[np.ndarray, "coarse coarse"]  # how far the edit moves what is seen there
+
+
 class NeuralRetargeter:
     """Turn the frames of a clip into those of the same face with other coefficients, one after the other."""
 
@@ -96,16 +102,17 @@ class NeuralRetargeter:
         begun = np.flatnonzero(self.starts[: index + 1])
         return max(index - WARM_UP, int(begun[-1]) if len(begun) else index)
 
-    def view(self, index: int, frame: Rgb) -> Drawn:
+    def sight(self, index: int, frame: Rgb) -> Sight:
         """Draw what the network sees of frame `index`; any thread may."""
         old, new = self.face.faces.faces(index, [(self.before, index), (self.after, index)])
-        return self.face.painter.draw(self.face.faces.cut(frame, index), new, [old.landmarks_px])
+        square = self.face.faces.cut(frame, index)
+        moved = moved_share(old, new, self.face.painter.surface.triangles, len(square))
+        return Sight(self.face.painter.draw(square, new, [old.landmarks_px]), square, moved)
 
-    def paste(self, index: int, frame: Rgb, square: Square, mask: Mask) -> Rgb:
+    def paste(self, index: int, frame: Rgb, sight: Sight, drawn: Square, mask: Mask) -> Rgb:
         """Put what was drawn into frame `index`; what the mask leaves out stays the very same bytes."""
-        share = self.share[index]
-        faded = mask if share == 1 else np.rint(share * mask).astype(np.uint8)
-        return pasted(frame, square, faded, self.face.faces.image_from_frame[index])
+        square, share = blended(drawn, sight.square, mask, self.share[index] * sight.moved)
+        return pasted(frame, square, share, self.face.faces.image_from_frame[index])
 
 
 def starts_of(drawn: Bool[np.ndarray, " frame"], track: FaceTrack) -> Bool[np.ndarray, " frame"]:
@@ -128,9 +135,10 @@ def filmed(edits: Sequence[Sequence[NeuralRetargeter]], frames: Iterator[F]) -> 
     threads = os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool, ThreadPoolExecutor(1) as network:
 
-        def draw(frame: F, heads: list[_Head], views: list[Future[Drawn]]) -> list[Future[Rgb]]:
-            squares = _drawn(heads, [view.result() for view in views])
-            return [pool.submit(_pasted, frame, heads, squares, edit) for edit in range(len(edits))]
+        def draw(frame: F, heads: list[_Head], looks: list[Future[Sight]]) -> list[Future[Rgb]]:
+            sights = [look.result() for look in looks]
+            squares = _drawn(heads, sights)
+            return [pool.submit(_pasted, frame, heads, sights, squares, edit) for edit in range(len(edits))]
 
         waiting: collections.deque[tuple[F, Future[list[Future[Rgb]]]]] = collections.deque()
         last: int | None = None
@@ -142,8 +150,8 @@ def filmed(edits: Sequence[Sequence[NeuralRetargeter]], frames: Iterator[F]) -> 
                 for face, film in zip(faces, kept, strict=True)
                 if face.share[frame.index] > 0
             ]
-            views = [pool.submit(head.retargeter.view, frame.index, frame.rgb) for head in heads]
-            waiting.append((frame, network.submit(draw, frame, heads, views)))
+            looks = [pool.submit(head.retargeter.sight, frame.index, frame.rgb) for head in heads]
+            waiting.append((frame, network.submit(draw, frame, heads, looks)))
             if len(waiting) > 2 * threads:
                 yield _finished(*waiting.popleft())
         while waiting:
@@ -167,7 +175,7 @@ def _finished(frame: F, drawn: Future[list[Future[Rgb]]]) -> tuple[F, list[Rgb]]
     return frame, [edit.result() for edit in drawn.result()]
 
 
-def _drawn(heads: list[_Head], views: list[Drawn]) -> dict[int, tuple[Square, Mask]]:
+def _drawn(heads: list[_Head], sights: list[Sight]) -> dict[int, tuple[Square, Mask]]:
     """Let each network draw its faces; the key is a head's place in the list."""
     squares: dict[int, tuple[Square, Mask]] = {}
     for generator in dict.fromkeys(head.retargeter.face.generator for head in heads):
@@ -175,19 +183,21 @@ def _drawn(heads: list[_Head], views: list[Drawn]) -> dict[int, tuple[Square, Ma
         for head in (heads[k] for k in rows):
             if head.begins:
                 head.film.restart()
-        view = as_view([views[k] for k in rows], heads[rows[0]].retargeter.face.device)
+        view = as_view([sights[k].view for k in rows], heads[rows[0]].retargeter.face.device)
         drawn = as_bytes(next_frames(generator, [heads[k].film for k in rows], view)).cpu().numpy()
         share = (255 * share_of(generator.architecture, view.mask)[:, 0]).round().to(torch.uint8).cpu().numpy()
         squares |= {k: (drawn[row], share[row]) for row, k in enumerate(rows)}
     return squares
 
 
-def _pasted(frame: Frame, heads: list[_Head], squares: dict[int, tuple[Square, Mask]], edit: int) -> Rgb:
+def _pasted(
+    frame: Frame, heads: list[_Head], sights: list[Sight], squares: dict[int, tuple[Square, Mask]], edit: int
+) -> Rgb:
     """Put the faces of one edit into its frame; those that overlap lie one over the other."""
     rgb = frame.rgb
     for k, head in enumerate(heads):
         if head.edit == edit:
-            rgb = head.retargeter.paste(frame.index, rgb, *squares[k])
+            rgb = head.retargeter.paste(frame.index, rgb, sights[k], *squares[k])
     return rgb
 
 

@@ -26,6 +26,8 @@ from mead_manip.models.face_film import FaceFilm, next_frames
 from mead_manip.models.face_model import load_head
 from mead_manip.models.face_renderer import RGB, Architecture, FaceGenerator
 from mead_manip.models.posed_faces import posed
+from mead_manip.rendering.face_blend import moved_share
+from mead_manip.rendering.face_view import Drawn
 from mead_manip.stages.face_views import as_view
 from mead_manip.stages.neural_frames import NeuralFace, NeuralRetargeter, filmed
 
@@ -65,7 +67,7 @@ def speeds(edit: NeuralRetargeter, frames: list[Still], rounds: int) -> None:
     architecture, size = generator.architecture, generator.architecture.size
     conditioning = torch.rand(1, architecture.conditioning_channels, size, size, device=device)
     previous = torch.zeros(1, RGB * architecture.n_previous, size, size, device=device)
-    view = as_view([edit.view(0, frames[0].rgb)], device)
+    view = as_view([edit.sight(0, frames[0].rgb).view], device)
 
     @torch.inference_mode()
     def bare() -> None:
@@ -105,17 +107,24 @@ def drawing(edit: NeuralRetargeter, frames: list[Still]) -> None:
         return len(frames) / (time.process_time() - start)
 
     (face,) = faces.faces(0, [(edit.after, 0)])
-    square = faces.cut(frames[0].rgb, 0)
-    mask = np.full(square.shape[:2], 255, np.uint8)
-    print(f"drawn for the network {rate(lambda f: edit.view(f.index, f.rgb)):.0f} frames/cpu-s, one thread:")
+    sight = edit.sight(0, frames[0].rgb)
+    square, triangles = sight.square, painter.surface.triangles
+    print(f"drawn for the network {rate(lambda f: _view(edit, f)):.0f} frames/cpu-s, one thread:")
     parts: dict[str, Callable[[Still], object]] = {
         "posing": lambda f: faces.faces(f.index, [(edit.before, f.index), (edit.after, f.index)]),
         "pictures": lambda f: painter.draw(square, face, [face.landmarks_px]),
         "cutting": lambda f: faces.cut(f.rgb, f.index),
-        "pasting (not in it)": lambda f: edit.paste(f.index, f.rgb, square, mask),
+        "not in it: where the edit moves skin": lambda f: moved_share(face, face, triangles, len(square)),
+        "not in it: colours and pasting": lambda f: edit.paste(f.index, f.rgb, sight, square, sight.view.mask),
     }
     for name, work in parts.items():
         print(f"  {name} {1e3 / rate(work):.2f} ms")
+
+
+def _view(edit: NeuralRetargeter, frame: Still) -> Drawn:
+    faces, acted = edit.face.faces, [(edit.before, frame.index), (edit.after, frame.index)]
+    old, new = faces.faces(frame.index, acted)
+    return edit.face.painter.draw(faces.cut(frame.rgb, frame.index), new, [old.landmarks_px])
 
 
 def retargeter(network: str, size: int, n_frames: int, device: torch.device) -> NeuralRetargeter:
