@@ -79,11 +79,25 @@ def clip_score(given: Given) -> None:
     _finish("clip-score", given)
 
 
-@app.command()
-@options(config.TrainConfig)
-def train(given: Given) -> None:
-    """Train the manipulator on the reconstructed clips."""
-    _finish("train", given)
+train = typer.Typer(invoke_without_command=True)
+app.add_typer(train, name="train")
+
+
+@train.callback()
+@options(config.TrainConfig, in_context=True)
+def train_manipulator(given: Given, context: typer.Context) -> None:
+    """Train the manipulator on the reconstructed clips; `train renderer` trains what draws a person."""
+    if context.invoked_subcommand is None:
+        _finish("train", given)
+    elif given.anything:
+        raise typer.BadParameter(f"options belong after `train {context.invoked_subcommand}`")
+
+
+@train.command("renderer")
+@options(config.TrainRendererConfig)
+def train_renderer(given: Given) -> None:
+    """Train a neural renderer on videos of a person."""
+    _finish("train-renderer", given)
 
 
 @app.command()

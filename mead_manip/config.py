@@ -219,6 +219,44 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class TrainRendererConfig:
+    """Videos -> Renderer."""
+
+    video: tuple[str, ...] = setting((), "Videos of one person; of many for a meta-renderer.", positional=True)
+    size: str = setting(
+        "small", "Network of the paper, or one that a CPU trains in an hour.", choices=("full", "small")
+    )
+    pixels: str = setting("256", "Height and width of the picture that is drawn.", choices=("256", "512"))
+    run: str = execution("renderer", "Name of the run under <workspace>/train.")
+    init: str | None = execution(
+        None, "Start from the networks of this run, or of this weights.h5; optimisers are new."
+    )
+    iterations: int | None = setting(None, "Stop after this many; the size's own where not given.", minimum=1)
+    minutes: float | None = setting(None, "Stop by the clock instead, after this many in all.", minimum=0.1)
+    learning_rate: float | None = setting(None, "Adam's step size; the size's own where not given.", minimum=0)
+    temporal: bool = setting(False, "Also judge the frames of a step together.")
+    vgg: str | None = execution(
+        None,
+        "torchvision's VGG-19 weights for the perceptual loss; those in torch's hub cache where not given, "
+        "and where there are none, a loss on Laplacian pyramids.",
+    )
+    publish: str = setting(
+        "best", "Which weights: best on the held-out end of the videos, or last.", choices=("best", "last")
+    )
+    most_frames: int = setting(9000, "Frames to learn from at most, spread over the videos.", minimum=100)
+    precision: str = setting(
+        "auto", "Arithmetic of the networks: auto is bf16 on CUDA, else fp32.", choices=("auto", "fp32", "bf16")
+    )
+    compile: bool | None = execution(None, "Compile the networks; on CUDA where not given.")
+    face: int = setting(1, "Which face of the videos, as `faces` counts them.", minimum=1)
+    landmarks: str = setting("builtin", _LANDMARKS)
+    landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)
+    log_every: int = execution(20, "Iterations between two lines of metrics.", minimum=1)
+    validate_every: float = execution(4.0, "Minutes between two looks at held-out frames.", minimum=0.01)
+    tensorboard: bool = execution(False, "Also write TensorBoard events into the run's folder.")
+
+
+@dataclass(frozen=True)
 class EditConfig:
     """Video + Manipulator -> video."""
 
@@ -411,6 +449,7 @@ SECTIONS: dict[str, type] = {
     "reconstruct3d": Reconstruct3dConfig,
     "clip-score": ClipScoreConfig,
     "train": TrainConfig,
+    "train-renderer": TrainRendererConfig,
     "edit": EditConfig,
     "evaluate-detection": EvaluateDetectionConfig,
     "evaluate-manipulator": EvaluateManipulatorConfig,

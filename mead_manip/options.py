@@ -28,6 +28,13 @@ class Given:
     json: bool = False
     debug: bool = False
 
+    @property
+    def anything(self) -> bool:
+        """Tell whether anything was typed at all."""
+        words = [*self.flags.values(), *self.common.values()]
+        switched = self.force or self.dry_run or self.quiet or self.json or self.debug
+        return switched or any(word is not None for word in words)
+
 
 _SWITCHES = {
     "force": "Compute again even what is fresh.",
@@ -38,14 +45,18 @@ _SWITCHES = {
 }
 
 
-def options(kind: type) -> Callable[[Callable[[Given], None]], Callable[..., None]]:
-    """Give a command every field of its config as an option, the common options and the switches."""
+def options(kind: type, *, in_context: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command every field of its config as an option, the common options and the switches.
 
-    def decorate(command: Callable[[Given], None]) -> Callable[..., None]:
+    A command `in_context` also takes typer's context: it may have subcommands.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [_parameter(kind, field) for field in dataclasses.fields(kind)]
         taken = {parameter.name for parameter in own}
         # `synth` has a seed of its own: one --seed is enough.
         common = [_parameter(Common, field) for field in dataclasses.fields(Common) if field.name not in taken]
+        context = [_context()] if in_context else []
         switches = [_switch(name, text) for name, text in _SWITCHES.items()]
 
         @functools.wraps(command)
@@ -56,10 +67,11 @@ def options(kind: type) -> Callable[[Callable[[Given], None]], Callable[..., Non
                     flags={parameter.name: values[parameter.name] for parameter in own},
                     common={parameter.name: values[parameter.name] for parameter in common},
                     **{parameter.name: values[parameter.name] for parameter in switches},
-                )
+                ),
+                **{parameter.name: values[parameter.name] for parameter in context},
             )
 
-        parameters = [*own, *common, *switches]
+        parameters = [*context, *own, *common, *switches]
         parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         parsed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return parsed
@@ -110,6 +122,10 @@ def _default_text(default: Any) -> str:
 def _switch(name: str, text: str) -> inspect.Parameter:
     option = typer.Option("--" + name.replace("_", "-"), help=text)
     return _keyword(name, typing.Annotated[bool, option], False)
+
+
+def _context() -> inspect.Parameter:
+    return inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

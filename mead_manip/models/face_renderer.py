@@ -106,11 +106,10 @@ def conditioning(
 def composited(
     architecture: Architecture, generated: Float[Tensor, "batch 3 height width"], view: FaceView
 ) -> Float[Tensor, "batch 3 height width"]:
-    """Give the picture that is judged and fed back: the frame around the face, or NED's -1 where it is not seen."""
+    """Give the picture that is judged and fed back: around the mask the frame itself, or -1 as NED has it."""
     if not architecture.sees_person:
-        inside = (view.mask >= 0.5).to(generated)
-        return generated * inside - (1 - inside)
-    return generated * view.mask + (2 * view.surroundings - 1) * (1 - view.mask)
+        return torch.where(view.mask >= 0.5, generated, -1.0)
+    return torch.where(view.mask > 0, generated, 2 * view.surroundings - 1)
 
 
 class FaceGenerator(nn.Module):

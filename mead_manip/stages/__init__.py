@@ -10,6 +10,7 @@
 | reconstruct3d | FaceTrack (+ FlameAsset)                  | Reconstruction                       |
 | clip-score    | FaceTrack                                 | ClipScores                           |
 | train         | Reconstruction (+ ClipScores)             | ManipulatorWeights                   |
+| train-renderer | videos, FaceTrack, Reconstruction        | RendererWeights                      |
 | edit          | a video, ManipulatorWeights               | a video                              |
 | evaluate-...  | Reconstruction, ClipScores; edited videos | pages, tables, JSON                  |
 | compare       | a video, ManipulatorWeights               | edits, a figure, a video             |
@@ -48,6 +49,12 @@ STAGES: dict[str, Stage] = {
         ),
         Stage("clip-score", "mead_manip.stages.clip_score", ("preprocess",), "clip_scores", "mead-manip clip-score"),
         Stage("train", "mead_manip.stages.train", ("reconstruct3d", "clip-score"), usage="mead-manip train"),
+        Stage(
+            "train-renderer",
+            "mead_manip.stages.train_renderer",
+            ("reconstruct3d",),
+            usage="mead-manip train renderer VIDEO",
+        ),
         Stage("edit", "mead_manip.stages.edit", ("reconstruct3d", "train"), usage="mead-manip edit VIDEO --to EMOTION"),
         Stage(
             "evaluate-detection",
