@@ -6,50 +6,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from faces import talking_head
-
-RUN = "toy"
+from toy_edit import RUN, toy_workspace, write_talk
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    """24 frames of a rendered head at 25000/1001 frames/s with sound."""
-    from mead_manip.media.video import VideoWriter
-
-    frames, _ = talking_head()
-    frames = (frames * 24)[:24]
-    path = tmp_path_factory.mktemp("source") / "talk.mp4"
-    height, width = frames[0].shape[:2]
-    sound = (0.2 * np.sin(np.arange(16000) / 20)).astype(np.float32), 16000
-    with VideoWriter(path, width, height, Fraction(25000, 1001), sound=sound, comment="test") as writer:
-        for frame in frames:
-            writer.write(frame)
-    return path
+    return write_talk(tmp_path_factory.mktemp("source") / "talk.mp4")
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    """A workspace with a run whose networks are as they were born."""
-    import torch
-
-    from mead_manip.artifacts import store
-    from mead_manip.artifacts.provenance import Provenance
-    from mead_manip.artifacts.schemas import ManipulatorWeights
-    from mead_manip.artifacts.workspace import Workspace
-    from mead_manip.models.face_model import load_head
-    from mead_manip.models.manipulator import Architecture, Manipulator
-
-    workspace = Workspace(tmp_path_factory.mktemp("work"))
-    names = load_head().coef_names
-    torch.manual_seed(0)
-    nets = Manipulator(Architecture.of_size("small", 1 + len(names)))
-    nets.coef_std = torch.full_like(nets.coef_std, 0.3)
-    weights = ManipulatorWeights(
-        nets.to_arrays(), nets.architecture.to_json(), json.dumps({"coef_names": ["jaw_pose_x", *names]})
-    )
-    path = workspace.run_dir(RUN) / "weights.h5"
-    path.parent.mkdir(parents=True)
-    store.save(weights, path, Provenance(ManipulatorWeights.schema_id(), "train", 1))
-    return workspace
+    return toy_workspace(tmp_path_factory.mktemp("work"))
 
 
 @pytest.fixture
