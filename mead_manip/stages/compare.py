@@ -19,7 +19,7 @@ from mead_manip.stages.compare_sheet import Scene, Sheet
 from mead_manip.stages.edit_faces import Tools
 from mead_manip.stages.edit_recipe import recipe_path
 from mead_manip.stages.runner import Progress, Summary
-from mead_manip.stages.trained import weights_of
+from mead_manip.stages.trained import runs_of, weights_of
 
 STAGE = "compare"
 STAGE_VERSION = 1
@@ -40,7 +40,7 @@ def run(
     """Edit a video with every run to every emotion, and show the results in one figure and one video."""
     video = Path(config.video)
     probe(video)  # what is no video is said before any work
-    runs = config.runs or tuple(workspace.runs()) or (SHIPPED_RUN,)
+    runs = config.runs or tuple(runs_of(workspace, ManipulatorWeights)) or (SHIPPED_RUN,)
     titles = titles_of(workspace, runs)
     folder = workspace.folder(STAGE) / clip_id_from(f"{video.stem}-{files.digest(video)[:12]}")
     edits = {(name, emotion): folder / f"{name}_{emotion}.mp4" for name in runs for emotion in config.emotions}

@@ -25,7 +25,7 @@ from mead_manip.models.face_model import HeadModel
 from mead_manip.models.manipulation import coefs_of, manipulate
 from mead_manip.models.posed_faces import FaceModel, face_model_of
 from mead_manip.stages.retarget import manipulator_for
-from mead_manip.stages.trained import weights_of
+from mead_manip.stages.trained import runs_of, weights_of
 
 CHUNK = 256  # faces posed at once
 MOST_EDITED = 3000  # frames of each clip whose edits are looked at
@@ -119,7 +119,7 @@ def _targets(workspace: Workspace, fits: list[Reconstruction], run: str | None) 
 
 def _best_known(workspace: Workspace) -> str | None:
     """Name the run that `edit` would take, else the last one trained."""
-    runs = workspace.runs()
+    runs = runs_of(workspace, ManipulatorWeights)
     if OWN_RUN in runs:
         return OWN_RUN
     if runs:

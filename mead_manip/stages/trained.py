@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mead_manip.artifacts import store
+from mead_manip.artifacts.artifact import Artifact
 from mead_manip.artifacts.assets import SHIPPED_MANIPULATOR, asset_path
+from mead_manip.artifacts.schemas import ManipulatorWeights
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import OWN_RUN, SHIPPED_RUN
-from mead_manip.errors import InputMissing
+from mead_manip.errors import ArtifactInvalid, InputMissing
 from mead_manip.stages.runner import Progress
 
 
@@ -24,13 +27,25 @@ def run_of(workspace: Workspace, name: str | None, stage: str, progress: Progres
     return SHIPPED_RUN
 
 
+def runs_of(workspace: Workspace, kind: type[Artifact]) -> list[str]:
+    """Name the training runs that hold weights of a kind: manipulators and renderers lie side by side."""
+    found = []
+    for name in workspace.runs():
+        try:
+            store.read_key(workspace.run_dir(name) / "weights.h5", kind)
+        except ArtifactInvalid:
+            continue  # of another kind, or damaged: whoever names it hears of it
+        found.append(name)
+    return found
+
+
 def weights_of(workspace: Workspace, name: str, stage: str) -> Path:
     """Find the weights of a run by name."""
     if name == SHIPPED_RUN:
         return asset_path(SHIPPED_MANIPULATOR)
     path = workspace.run_dir(name) / "weights.h5"
     if not path.exists():
-        known = ", ".join([*workspace.runs(), SHIPPED_RUN])
+        known = ", ".join([*runs_of(workspace, ManipulatorWeights), SHIPPED_RUN])
         raise InputMissing(
             f"{stage}: no trained manipulator {name!r} in {workspace.root}",
             expected=str(path),

@@ -8,7 +8,8 @@ from pathlib import Path
 from mead_manip.artifacts import store
 from mead_manip.artifacts.renderer_schemas import RendererWeights
 from mead_manip.artifacts.workspace import Workspace
-from mead_manip.errors import ArtifactInvalid, InputMissing, UsageError
+from mead_manip.errors import InputMissing, UsageError
+from mead_manip.stages.trained import runs_of
 
 
 @dataclass(frozen=True)
@@ -45,26 +46,18 @@ def renderer_for(workspace: Workspace, wanted: Wanted, run: str | None) -> Rende
     if run is not None:
         return _named(workspace, wanted, run)
     found = []
-    for name in workspace.runs():
+    for name in runs_of(workspace, RendererWeights):
         path = workspace.run_dir(name) / "weights.h5"
-        outline = _outline(path)
-        if outline is None:
-            continue
-        key, sources, face_model = outline
+        key, sources, face_model = _outline(path)
         row = _row(sources, wanted)
         if row is not None and face_model == wanted.face_model:
             found.append((len(sources), -path.stat().st_mtime_ns, RendererRun(name, path, key, row, own=True)))
     return min(found, key=lambda entry: entry[:2])[2] if found else None
 
 
-def renderer_runs(workspace: Workspace) -> list[str]:
-    """Name the runs that hold neural renderers."""
-    return [name for name in workspace.runs() if _outline(workspace.run_dir(name) / "weights.h5") is not None]
-
-
 def missing_renderer(workspace: Workspace, wanted: Wanted) -> InputMissing:
     """Say that nobody trained a renderer on this face, and what helps."""
-    known = ", ".join(renderer_runs(workspace))
+    known = ", ".join(runs_of(workspace, RendererWeights))
     other = f", or name one of another video of the same person with --renderer-run ({known})" if known else ""
     return InputMissing(
         f"--renderer neural: no renderer in {workspace.root} was trained on face {wanted.face} of {wanted.video}",
@@ -75,15 +68,15 @@ def missing_renderer(workspace: Workspace, wanted: Wanted) -> InputMissing:
 
 def _named(workspace: Workspace, wanted: Wanted, run: str) -> RendererRun:
     path = workspace.run_dir(run) / "weights.h5"
-    outline = _outline(path) if path.exists() else None
-    if outline is None:
-        known = ", ".join(renderer_runs(workspace)) or "there is none"
+    renderers = runs_of(workspace, RendererWeights)
+    if run not in renderers:
+        known = ", ".join(renderers) or "there is none"
         raise InputMissing(
             f"--renderer-run {run}: no neural renderer of that name in {workspace.root}",
             expected=f"one of: {known}",
             remedy=f"run `mead-manip train renderer {wanted.video} --run {run}` first",
         )
-    key, sources, face_model = outline
+    key, sources, face_model = _outline(path)
     if face_model != wanted.face_model:
         raise UsageError(
             f"--renderer-run {run}: trained on faces of {face_model}",
@@ -100,12 +93,9 @@ def _named(workspace: Workspace, wanted: Wanted, run: str) -> RendererRun:
     return RendererRun(run, path, key, row or 0, own=row is not None)
 
 
-def _outline(path: Path) -> tuple[str, tuple[str, ...], str] | None:
-    """Give key, sources and face model of a renderer; None for weights of another kind."""
-    try:
-        key, (sources, face_model) = store.peek(RendererWeights, path, "sources", "face_model")
-    except ArtifactInvalid:
-        return None
+def _outline(path: Path) -> tuple[str, tuple[str, ...], str]:
+    """Give key, sources and face model of a renderer."""
+    key, (sources, face_model) = store.peek(RendererWeights, path, "sources", "face_model")
     return key, tuple(sources), str(face_model)
 
 

@@ -1,11 +1,13 @@
 """A run is what was named; without a name the workspace's own, and where that is missing, said aloud, the shipped."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from mead_manip.artifacts import store
-from mead_manip.artifacts.assets import SHIPPED_MANIPULATOR, load_asset
+from mead_manip.artifacts.assets import SHIPPED_MANIPULATOR, asset_path, load_asset
 from mead_manip.artifacts.schemas import ManipulatorWeights
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import OWN_RUN, SHIPPED_RUN
@@ -33,8 +35,7 @@ def workspace(tmp_path):
 def with_run(workspace, name):
     folder = workspace.run_dir(name)
     folder.mkdir(parents=True)
-    (folder / "weights.h5").write_bytes(b"anything")
-    return folder / "weights.h5"
+    return Path(shutil.copy(asset_path(SHIPPED_MANIPULATOR), folder / "weights.h5"))
 
 
 def test_the_workspaces_own_run_comes_first(workspace):
@@ -65,3 +66,19 @@ def test_the_shipped_manipulator_drives_the_head_that_ships(workspace):
     assert store.read_key(path) and facts["coef_names"] == ["jaw_pose_x", *load_head().coef_names]
     nets = Manipulator.from_arrays(weights.parameters, weights.config)
     assert nets.architecture.emotions == NED_EMOTIONS and nets.architecture.levels == 3
+
+
+def test_manipulators_and_renderers_lie_side_by_side_and_are_told_apart(tmp_path):
+    import neural
+
+    from mead_manip.artifacts.renderer_schemas import RendererWeights
+    from mead_manip.stages.trained import runs_of
+
+    workspace = Workspace(tmp_path)
+    neural.publish(workspace, "face", neural.weights(3, ("x",), "head"))
+    damaged = workspace.run_dir("damaged") / "weights.h5"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"no weights")
+
+    assert runs_of(workspace, RendererWeights) == ["face"]
+    assert runs_of(workspace, ManipulatorWeights) == []
