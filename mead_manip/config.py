@@ -248,6 +248,9 @@ class TrainRendererConfig:
         "auto", "Arithmetic of the networks: auto is bf16 on CUDA, else fp32.", choices=("auto", "fp32", "bf16")
     )
     compile: bool | None = execution(None, "Compile the networks; on CUDA where not given.")
+    report_only: bool = execution(
+        False, "Say what the footage shows and lacks, as before every training; train nothing."
+    )
     face: int = setting(1, "Which face of the videos, as `faces` counts them.", minimum=1)
     landmarks: str = setting("builtin", _LANDMARKS)
     landmarks_model: str | None = setting(None, _LANDMARKS_MODEL)

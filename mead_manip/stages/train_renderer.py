@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from mead_manip.models.vgg_features import VggFeatures, cached_vgg
 from mead_manip.stages import plan
 from mead_manip.stages.device import choose_device
 from mead_manip.stages.face_views import surface_of
+from mead_manip.stages.renderer_footage import FootageReport, footage_report
 from mead_manip.stages.renderer_frames import Clip, RendererFrames, split_of
 from mead_manip.stages.renderer_loop import STAGE, Outcome, RendererJob, learn
 from mead_manip.stages.run_folder import RunFolder
@@ -34,6 +36,7 @@ from mead_manip.training.renderer_sequences import Sequences
 from mead_manip.training.world import World, joined, local_index
 
 STAGE_VERSION = 1
+_BUDGET = ("iterations", "minutes", "publish")
 FINE_TUNING_EPOCHS = 20  # of NED's network from weights of many people
 
 
@@ -80,6 +83,8 @@ def _run(
     quiet = SilentProgress()
     named = [_prepare(workspace, config, common, Path(v), dry_run=False, progress=quiet) for v in config.video]
     clips = [_clip(workspace, Path(video), str(name)) for video, name in zip(config.video, named, strict=True)]
+    if config.report_only:
+        return _reported(summary, footage_report(workspace, [clip.clip_id for clip in clips]))
     vgg = Path(config.vgg) if config.vgg else cached_vgg()
     provenance = _provenance(workspace, clips, config, common, vgg)
 
@@ -95,17 +100,28 @@ def _run(
         summary.planned[config.run] = "; ".join(state.reasons) or ("forced" if force else "missing")
         return summary
 
+    report = footage_report(workspace, [clip.clip_id for clip in clips])
+    for line in report.lines():
+        progress.say(line)
     job = _job(workspace, clips, config, common, device, world, vgg, progress)
     if world.leads:
         folder.prepare()
         folder.save_config({**result_params(config), "seed": common.seed})
-    outcome = learn(job, folder, provenance.key, config, force=force, progress=progress)
+    outcome = learn(job, folder, _lessons_key(provenance), config, force=force, progress=progress)
     if world.leads:
-        summary.facts = _facts(job, outcome, clips, config)
+        summary.facts = _facts(job, outcome, clips, config) | {"footage": report.as_json()}
         _publish(job, outcome, clips, folder, provenance, summary.facts, config)
         summary.detail = _detail(summary.facts)
     world.wait()
     summary.done.append(config.run)
+    return summary
+
+
+def _reported(summary: Summary, report: FootageReport) -> Summary:
+    """Tell what the footage is worth, and no more."""
+    summary.destination, summary.text = "", "\n".join(report.lines())
+    summary.facts = {"footage": report.as_json()}
+    summary.detail = f"{len(report.lacks)} thing(s) missing" if report.lacks else "nothing missing"
     return summary
 
 
@@ -163,6 +179,12 @@ def _provenance(
         inputs["init"] = store.read_key(_initial(workspace, config.init))
     params = {**result_params(config), "seed": common.seed}
     return Provenance(RendererWeights.schema_id(), STAGE, STAGE_VERSION, params, inputs)
+
+
+def _lessons_key(provenance: Provenance) -> str:
+    """Name the lessons, however many are taken: with more iterations or minutes a training goes on where it ended."""
+    lessons = {name: value for name, value in provenance.params.items() if name not in _BUDGET}
+    return dataclasses.replace(provenance, params=lessons).key
 
 
 def _initial(workspace: Workspace, init: str) -> Path:
