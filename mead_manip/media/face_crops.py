@@ -15,7 +15,8 @@ CROP_PX = 256
 BOX_PER_LANDMARK_HEIGHT = 1.378
 CROP_PER_BOX_HEIGHT = 1.376
 _BELOW_CHIN = 0.007
-_SMOOTHING = 49  # frames: NED's median window
+SMOOTHING = 49  # frames: NED's median window; a shorter shot has a shorter one
+SMOOTHING_REACH = (SMOOTHING - 2) // 2 + (SMOOTHING - 2) // 4  # frames to either side that decide about a box
 
 
 def face_box(landmarks_px: Float[np.ndarray, "*frame 68 2"]) -> Float32[np.ndarray, "*frame 4"]:
@@ -29,7 +30,7 @@ def face_box(landmarks_px: Float[np.ndarray, "*frame 68 2"]) -> Float32[np.ndarr
 
 def smooth_boxes(boxes_px: Float[np.ndarray, "frame 4"]) -> Float32[np.ndarray, "frame 4"]:
     """Zero-phase median, then a short mean over time, so that crops neither jump with a jaw nor with a detector."""
-    window = min(_SMOOTHING, len(boxes_px)) // 2 * 2 - 1
+    window = min(SMOOTHING, len(boxes_px)) // 2 * 2 - 1
     if window < 3:
         return boxes_px.astype(np.float32)
     steady = median_filter(boxes_px, size=(window, 1), mode="reflect")

@@ -9,6 +9,7 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, PreprocessConfig, result_params
 from mead_manip.errors import UsageError
 from mead_manip.stages.clip_finding import Clip, Digests, find_clips
+from mead_manip.stages.early_crops import EarlyCrops
 from mead_manip.stages.runner import Progress, Summary, run_clips
 from mead_manip.stages.sighting import STAGE as FACES
 from mead_manip.stages.sighting import Sighter
@@ -93,11 +94,13 @@ class _Work:
 
     def compute(self, face: _Face) -> FaceTrack:
         clip = face.clip
-        if clip.labels.is_mead:  # one person, one track: what was seen besides is not asked for again
-            sightings = self.sighter.compute(clip)
-        else:
-            sightings = self.sighter.kept(self.workspace, face.clip_id, clip, anew=self.anew)
-        return track_face(clip.path, sightings, face.face, clip.labels)
+        with EarlyCrops() as crops:
+            early = crops if face.face == 1 else None
+            if clip.labels.is_mead:  # one person, one track: what was seen besides is not asked for again
+                sightings = self.sighter.compute(clip, early)
+            else:
+                sightings = self.sighter.kept(self.workspace, face.clip_id, clip, anew=self.anew, early=early)
+            return track_face(clip.path, sightings, face.face, clip.labels, early)
 
 
 def _faces_of(

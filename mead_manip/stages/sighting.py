@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Float32, Int32, UInt8
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
@@ -18,13 +18,15 @@ from mead_manip.backends import registry
 from mead_manip.backends.interfaces import Detection, LandmarkDetector
 from mead_manip.errors import ClipTooShort, NoFaceError
 from mead_manip.media.face_looks import Look, look_at
+from mead_manip.media.parts import Decoded
 from mead_manip.media.pupils import find_pupils
 from mead_manip.media.shots import Frame, with_cuts
 from mead_manip.media.spool import Spool
-from mead_manip.media.video import probe, read_frames
+from mead_manip.media.video import probe, read_decoded
 from mead_manip.models.face_links import FaceTracker, Tracklet, people
 from mead_manip.models.threads import threads
 from mead_manip.stages.clip_finding import Clip
+from mead_manip.stages.early_crops import EarlyCrops
 from mead_manip.stages.runner import Progress, Summary, run_clips
 
 STAGE = "faces"
@@ -64,11 +66,11 @@ class Sighter:
             backend=self.identity,
         )
 
-    def compute(self, clip: Clip) -> FaceSightings:
-        """See the faces of one clip."""
+    def compute(self, clip: Clip, early: EarlyCrops | None = None) -> FaceSightings:
+        """See the faces of one clip; `early` cuts the crops of the most prominent one on the way."""
         # For networks this small a second thread gains a third on an idle machine and loses it all on a busy one.
         with threads(1):
-            return sight_video(clip.path, self.detector, clip.digest)
+            return sight_video(clip.path, self.detector, clip.digest, early)
 
     def run(
         self,
@@ -96,12 +98,14 @@ class Sighter:
             engine=engine,
         )
 
-    def kept(self, workspace: Workspace, clip_id: str, clip: Clip, *, anew: bool = False) -> FaceSightings:
+    def kept(
+        self, workspace: Workspace, clip_id: str, clip: Clip, *, anew: bool = False, early: EarlyCrops | None = None
+    ) -> FaceSightings:
         """Give the sightings that are kept for a video, made first where they are missing or stale."""
         path, wanted = workspace.path(STAGE, clip_id), self.provenance(clip)
         if not anew and store.check(path, FaceSightings, wanted).kind is store.FRESH:
             return store.load(FaceSightings, path)
-        sightings = self.compute(clip)
+        sightings = self.compute(clip, early)
         store.save(sightings, path, wanted)
         return sightings
 
@@ -117,13 +121,19 @@ def _identity(name: str, model: str | None, device: str) -> str:
     return _detector(name, model, device).digest
 
 
-def sight_video(path: Path, detector: LandmarkDetector, digest: str) -> FaceSightings:
+def sight_video(path: Path, detector: LandmarkDetector, digest: str, early: EarlyCrops | None = None) -> FaceSightings:
     """Detect in every frame, follow through every shot, and tell who is seen again."""
     info = probe(path)
     tracker = FaceTracker(gap=max(1, round(GAP * info.fps)))
     with _Rows(detector.n_mesh) as rows:
-        for chunk in _chunks(with_cuts(read_frames(path, quick=True))):
-            _see(chunk, detector, tracker, rows)
+        waiting: dict[int, Decoded] = {}
+        for chunk in _chunks(with_cuts(_glances(path, waiting))):
+            seen = _see(chunk, detector, tracker, rows)
+            decoded = [waiting.pop(frame.index) for frame in chunk]
+            if early is not None:
+                _cut_early(early, chunk, decoded, seen)
+        if early is not None:
+            early.end_shot(rows.n_frames)
         if rows.n_frames < MIN_FRAMES:
             raise ClipTooShort(f"{path} has {rows.n_frames} frames", expected=f"at least {MIN_FRAMES}")
         persons = np.array([*people(tracker.tracklets), 0], np.int32)
@@ -203,8 +213,18 @@ class _Rows:
         }
 
 
-def _see(chunk: list[Frame], detector: LandmarkDetector, tracker: FaceTracker, rows: _Rows) -> None:
-    """Add the faces of some frames of one shot."""
+def _glances(path: Path, waiting: dict[int, Decoded]) -> Iterator[tuple[int, int, UInt8[np.ndarray, "_ _ 3"]]]:
+    """Yield frames to be looked at, and put them where parts of them can still be asked for."""
+    for index, pts, decoded in read_decoded(path):
+        waiting[index] = decoded
+        yield index, pts, decoded.glance()
+
+
+def _see(
+    chunk: list[Frame], detector: LandmarkDetector, tracker: FaceTracker, rows: _Rows
+) -> list[Float32[np.ndarray, " 4"] | None]:
+    """Add the faces of some frames of one shot; give each frame's box of the face that was largest so far."""
+    boxes: list[Float32[np.ndarray, " 4"] | None] = []
     first = chunk[0].index
     if chunk[0].cut:
         rows.cuts.append(first)
@@ -217,6 +237,22 @@ def _see(chunk: list[Frame], detector: LandmarkDetector, tracker: FaceTracker, r
         for face, number in zip(faces, numbers, strict=True):
             rows.add(frame, number, face)
         rows.n_frames += 1
+        areas = [tracker.tracklets[number].area for number in numbers]
+        boxes.append(faces[int(np.argmax(areas))].box_px if faces else None)
+    return boxes
+
+
+def _cut_early(
+    early: EarlyCrops,
+    chunk: list[Frame],
+    decoded: list[Decoded],
+    boxes: list[Float32[np.ndarray, " 4"] | None],
+) -> None:
+    if chunk[0].cut:
+        early.end_shot(chunk[0].index)
+    for frame, whole, box in zip(chunk, decoded, boxes, strict=True):
+        height, width = frame.rgb.shape[:2]
+        early.see(frame.index, (width, height), whole, box)
 
 
 def _look(frame: Frame, faces: list[Detection], k: int) -> Look:

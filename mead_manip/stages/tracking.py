@@ -1,7 +1,8 @@
-"""FaceSightings + video -> FaceTrack of one face: gaps filled, motion smoothed, crops cut in a second pass."""
+"""FaceSightings + video -> FaceTrack of one face: gaps filled, motion smoothed, crops gathered."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,19 +12,21 @@ from jaxtyping import Bool, Float32, Int, Int64, UInt8
 from mead_manip.artifacts.schemas import FaceSightings, FaceTrack
 from mead_manip.errors import NoFaceError
 from mead_manip.geometry import fill_invisible, landmark_jitter
-from mead_manip.media.face_crops import crop_region, crop_squares, cut_part, reduction, smooth_boxes
-from mead_manip.media.images import encode
+from mead_manip.media.face_crops import crop_region, crop_squares, reduction, smooth_boxes
 from mead_manip.media.mead_tree import ClipLabels
 from mead_manip.media.pupils import bridge_pupils
 from mead_manip.media.spool import Spool
 from mead_manip.media.video import read_parts
 from mead_manip.models.landmark_smoothing import smooth_points
+from mead_manip.stages.early_crops import EarlyCrops, crop_bytes
 
 Shots = list[slice]
 
 
-def track_face(path: Path, sightings: FaceSightings, face: int, labels: ClipLabels) -> FaceTrack:
-    """Follow one face of a video, numbered as in its sightings."""
+def track_face(
+    path: Path, sightings: FaceSightings, face: int, labels: ClipLabels, early: EarlyCrops | None = None
+) -> FaceTrack:
+    """Follow one face of a video, numbered as in its sightings; crops that are in `early` are not cut again."""
     rows = np.flatnonzero(sightings.face == face)
     if not len(rows):
         raise NoFaceError(f"{path} shows {sightings.n_faces} faces", expected=f"--face 1 to {sightings.n_faces}")
@@ -37,7 +40,7 @@ def track_face(path: Path, sightings: FaceSightings, face: int, labels: ClipLabe
     points = _smoothed(raw, sightings.pupils_px[row], visible, shots)[stand_in]
     boxes = np.concatenate([smooth_boxes(sightings.boxes_px[row[shot]]) for shot in shots])
     frame_from_crop = crop_squares(boxes)
-    face_bytes, face_offsets = _cut(path, (sightings.width, sightings.height), frame_from_crop, visible)
+    face_bytes, face_offsets = _cut(path, sightings, row, frame_from_crop, visible, early)
     return FaceTrack(
         face_bytes=face_bytes,
         face_offsets=face_offsets,
@@ -117,20 +120,38 @@ def _picked(
 
 def _cut(
     path: Path,
-    frame_size: tuple[int, int],
+    sightings: FaceSightings,
+    row: Int[np.ndarray, " frame"],
     frame_from_crop: Float32[np.ndarray, "frame 2 3"],
     visible: Bool[np.ndarray, " frame"],
+    early: EarlyCrops | None,
 ) -> tuple[UInt8[np.ndarray, " byte"], Int64[np.ndarray, " frame+1"]]:
-    """Decode once more, only what lies around the face, and cut."""
+    """Put the crops together: those cut on the way, the others from a second decoding of what lies around the face."""
+    size = (sightings.width, sightings.height)
+    # The box as it was seen decides by how much a frame is shrunk: it is known before the smooth one.
+    by = np.array([reduction(square, *size) for square in crop_squares(sightings.boxes_px[row])])
+    there = visible & early.same(frame_from_crop, by) if early else np.zeros_like(visible)
+    again = _second_pass(path, frame_from_crop, by, size, visible & ~there) if (visible & ~there).any() else iter(())
     sizes = [0]
-    by = [reduction(square, *frame_size) for square in frame_from_crop]
-    regions = np.stack([crop_region(square, *frame_size, by=k) for square, k in zip(frame_from_crop, by, strict=True)])
-    regions[~visible, 2:] = regions[~visible, :2] + 1  # nothing is cut there
     with Spool(np.uint8) as spool:
-        for index, part in read_parts(path, regions, np.array(by)):
-            data = b""
-            if visible[index]:
-                data = encode(cut_part(part, frame_from_crop[index], regions[index], by=by[index]), quality=95)
+        for frame in range(len(visible)):
+            anew = next(again, b"")
+            data = early.crop(frame) if early and there[frame] else anew
             spool.extend(data)
             sizes.append(len(data))
+        next(again, None)  # a video that has changed in between is told at its end
         return spool.array(), np.cumsum(sizes, dtype=np.int64)
+
+
+def _second_pass(
+    path: Path,
+    frame_from_crop: Float32[np.ndarray, "frame 2 3"],
+    by: Int[np.ndarray, " frame"],
+    size: tuple[int, int],
+    wanted: Bool[np.ndarray, " frame"],
+) -> Iterator[bytes]:
+    """Decode once more; give the crops of the frames that are wanted, and nothing for the others."""
+    regions = np.stack([crop_region(s, *size, by=k) for s, k in zip(frame_from_crop, by.tolist(), strict=True)])
+    regions[~wanted, 2:] = regions[~wanted, :2] + 1
+    for index, part in read_parts(path, regions, by):
+        yield crop_bytes(part, frame_from_crop[index], regions[index], int(by[index])) if wanted[index] else b""

@@ -3,10 +3,10 @@
     python tests/bench/bench_preprocess.py [--landmarks mediapipe --landmarks-model face_landmarker.task]
 
 Without arguments: builtin, then mediapipe where its package and the model in ../shared are. Three measurements: the
-command with 2 workers (a short run is taken from a long one, so that the start does not count), one process with every
-part of the work timed, and NED's order with the same networks: frame by frame, 5 detections and 5 landmark passes on
-the crop, then 10 of each once more in its reconstruction. NED's other networks are left out. But for the command's,
-seconds are those of the processor, which other work on the machine changes little.
+command with 2 workers, one process with every part of the work timed (of both a short run is taken from a long one, so
+that the start does not count), and NED's order with the same networks: frame by frame, 5 detections and 5 landmark
+passes on the crop, then 10 of each once more in its reconstruction. NED's other networks are left out. But for the
+command's, seconds are those of the processor, which other work on the machine changes little.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from mead_manip.backends.builtin import BuiltinLandmarks
 from mead_manip.config import Common, PreprocessConfig
 from mead_manip.media.face_crops import crop_squares, cut_crop
 from mead_manip.media.images import decode, encode
+from mead_manip.media.parts import Decoded
 from mead_manip.media.video import read_frames
-from mead_manip.stages import preprocess, sighting, tracking
+from mead_manip.stages import early_crops, preprocess, sighting, tracking
 from mead_manip.stages.runner import SilentProgress
 
 MODEL = SHARED / "weights" / "face_landmarker.task"
@@ -73,10 +74,10 @@ def measure(name: str, model: str | None, clips: dict[int, list[Path]], folder: 
         f"{name}: {rate:.1f} frames/s with 2 workers (asked for: {AT_LEAST}); {work * 1000:.1f} ms of processor a "
         f"frame, so {2 / work:.0f} frames/s where two cores are free (load now {os.getloadavg()[0]:.1f})"
     )
-    clip = clips[SHORT][0]
-    one_process(name, model, clip, folder / "warm")  # models are loaded, kernels compiled
-    total, parts = one_process(name, model, clip, folder / "timed")
-    frames = LOOP * SHORT
+    one_process(name, model, clips[SHORT][0], folder / "warm")  # kernels are compiled
+    short, long = (one_process(name, model, clips[times][0], folder / f"timed{times}") for times in (SHORT, LONG))
+    frames, total = LOOP * (LONG - SHORT), long[0] - short[0]
+    parts = {part: spent - short[1].get(part, 0.0) for part, spent in long[1].items()}
     shares = ", ".join(f"{part} {spent / total:.0%}" for part, spent in parts.items())
     print(
         f"{name}: one process {frames / total:.1f} frames/s: {shares}, the rest {1 - sum(parts.values()) / total:.0%}"
@@ -85,7 +86,7 @@ def measure(name: str, model: str | None, clips: dict[int, list[Path]], folder: 
         print(f"{name}: detection takes {parts['detection'] / total:.1%} of the time (at most {SHARE:.0%})")
     else:
         print(f"{name}: detects and finds landmarks in one call, which cannot be told apart from outside")
-    ned, files = ned_seconds(name, model, clip)
+    ned, files = ned_seconds(name, model, clips[SHORT][0])
     print(
         f"{name}: NED's order {1 / ned:.2f} frames/s, ours {ned * frames / total:.1f}x (asked for: {RATIO}x); with its "
         f"PNG files {1 / (ned + files):.2f} frames/s, ours {(ned + files) * frames / total:.1f}x",
@@ -116,11 +117,12 @@ def one_process(name: str, model: str | None, clip: Path, workspace: Path) -> tu
     detector = sighting._detector(name, model, "cpu")
     with contextlib.ExitStack() as stack:
         for module in (sighting, tracking):
-            for reader in ("read_frames", "read_parts"):
+            for reader in ("_glances", "read_parts"):
                 if hasattr(module, reader):
                     stack.enter_context(timed(module, reader, "decoding", spent, iterates=True))
-        stack.enter_context(timed(tracking, "cut_part", "cutting", spent))
-        stack.enter_context(timed(tracking, "encode", "encoding", spent))
+        stack.enter_context(timed(early_crops, "cut_part", "cutting", spent))
+        stack.enter_context(timed(early_crops, "encode", "encoding", spent))
+        stack.enter_context(timed(Decoded, "part", "colours of faces", spent))
         stack.enter_context(timed(type(detector), "detect", "landmarks", spent))
         if isinstance(detector, BuiltinLandmarks):
             stack.enter_context(timed(BuiltinLandmarks, "find", "detection", spent))
@@ -167,6 +169,8 @@ def ned_seconds(name: str, model: str | None, clip: Path) -> tuple[float, float]
     the crop is read each time.
     """
     detector = registry.load("landmarks", name, model=model, device="cpu")
+    for _, _, frame in read_frames(clip, 0, 1):
+        detector.detect([frame])  # models are loaded
     began = time.process_time()
     crops = []
     for _, _, frame in read_frames(clip, 0, NED_FRAMES):
