@@ -1,10 +1,12 @@
-"""Where the lips of the source are closed, those of an edit close too: bilabial sounds keep what makes them readable.
+"""Lips that an edit moves stay lips: closed where those of the source are, and no wider than lips can be.
 
-The gap between the lips is read off the face model, without pose. Where the source closes it and the edit opens it, the
-coefficients that open it go back towards the source, by no more than that takes: a smile stays a smile.
+Gap and width are read off the face model, without pose. What an edit does to a mouth beyond what it may goes back
+towards the source, by the coefficients that do it and by no more than that takes: a smile stays a smile.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,9 +16,18 @@ from mead_manip.models.face_model import HeadModel
 from mead_manip.models.posed_faces import FaceModel
 
 CLOSED, PARTED = 0.02, 0.1  # gap between the lips, in inter-ocular distances: up to here closed, from here on open
-UPPER, LOWER, EYES = [61, 62, 63], [67, 66, 65], (36, 45)  # iBUG-68
+WHOLLY = 0.8  # from this amount of lock on, lips that are closed stay closed
+# Width of a mouth against the same at rest. Bared teeth of a real face reach 1.30 at a gap of .16, rendered ones 1.3.
+# A mouth that opens further grows narrow: the rim of the lips does not grow with it.
+WIDEST, NARROW = 1.3, 1.05
+NARROWS_FROM, NARROWS_TO = 0.14, 0.3  # gaps over which the widest shrinks from one to the other
+UPPER, LOWER, CORNERS, EYES = [61, 62, 63], [67, 66, 65], (48, 54), (36, 45)  # iBUG-68
 STEP = 0.1  # of a coefficient, to see what it does; the jaw counts in radians
+ROUNDS = 2  # the second takes back what the first, a linear guess, missed
 CHUNK = 256  # frames at once
+
+Coefs = Float32[np.ndarray, "frame coef"]
+Measure = Callable[[Coefs], Float32[np.ndarray, " frame"]]
 
 
 class Lips:
@@ -27,40 +38,90 @@ class Lips:
         self.model = model.restricted(model.required_vertices()) if isinstance(model, HeadModel) else model
         self.identity = torch.from_numpy(identity)[None]
 
-    @torch.no_grad()
-    def gap(self, coefs: Float32[np.ndarray, "frame coef"]) -> Float32[np.ndarray, " frame"]:
+    def gap(self, coefs: Coefs) -> Float32[np.ndarray, " frame"]:
         """Measure how far they part, in inter-ocular distances, below 0 where they press. A row: jaw, expression."""
-        return np.concatenate([self._gap(coefs[k : k + CHUNK]) for k in range(0, len(coefs), CHUNK)])
+        return self._measured(coefs)[:, 0]
 
-    def _gap(self, coefs: Float32[np.ndarray, "frame coef"]) -> Float32[np.ndarray, " frame"]:
+    def width(self, coefs: Coefs) -> Float32[np.ndarray, " frame"]:
+        """Measure how far apart the corners of the mouth are, in inter-ocular distances."""
+        return self._measured(coefs)[:, 1]
+
+    def locked(
+        self,
+        source: Coefs,
+        edited: Coefs,
+        amount: float,
+        seen: Float32[np.ndarray, " frame"] | None = None,
+    ) -> Coefs:
+        """Take `edited` back where the lips of `source` close: `amount` 0 leaves it, `WHOLLY` closes them as they were.
+
+        `seen`: the gaps in the picture (`seen_gap`). A fit can part lips that the picture shows closed, never so far
+        the other way: the smaller of the two tells whether they are.
+        """
+        if amount == 0:
+            return edited
+        gap = self.gap(source)
+        closed = min(1.0, amount / WHOLLY) * closure(gap if seen is None else np.minimum(gap, seen))
+        allowed = gap + (1.0 - closed) * np.maximum(self.gap(edited) - gap, 0.0)
+        return self._taken_back(source, edited, self.gap, allowed.astype(np.float32))
+
+    def no_wider(self, source: Coefs, edited: Coefs) -> Coefs:
+        """Take `edited` back to where its mouth is as wide as mouths get, or as that of `source` is."""
+        rest = float(self.width(np.zeros((1, source.shape[1]), np.float32))[0])
+        open_as = np.maximum(
+            self.gap(edited), self.gap(source)
+        )  # a gap that the edit closes was drawn from an open one
+        allowed = np.maximum(rest * widest(open_as), self.width(source))
+        return self._taken_back(source, edited, self.width, allowed)
+
+    def _taken_back(
+        self, source: Coefs, edited: Coefs, measure: Measure, allowed: Float32[np.ndarray, " frame"]
+    ) -> Coefs:
+        """Give `edited` with so much less of what makes `measure` grow that it is `allowed`."""
+        slopes = self._slopes(source.shape[1], measure)
+        for _ in range(ROUNDS):
+            excess = np.maximum(measure(edited) - allowed, 0.0)
+            growing = np.maximum((edited - source) * slopes, 0.0)
+            share = np.clip(excess / np.maximum(growing.sum(axis=1), 1e-6), 0.0, 1.0)[:, None] * (growing > 0)
+            edited = (edited + share * (source - edited)).astype(np.float32)
+        return edited
+
+    def _slopes(self, n_coefs: int, measure: Measure) -> Float32[np.ndarray, " coef"]:
+        """Give how much each coefficient makes a measure grow, per unit, about the mouth at rest."""
+        value = measure(np.concatenate([np.zeros((1, n_coefs)), STEP * np.eye(n_coefs)]).astype(np.float32))
+        return ((value[1:] - value[0]) / STEP).astype(np.float32)
+
+    @torch.no_grad()
+    def _measured(self, coefs: Coefs) -> Float32[np.ndarray, "frame gap_width=2"]:
+        return np.concatenate([self._measured_chunk(coefs[k : k + CHUNK]) for k in range(0, len(coefs), CHUNK)])
+
+    def _measured_chunk(self, coefs: Coefs) -> Float32[np.ndarray, "frame gap_width=2"]:
         values = torch.from_numpy(coefs)
         jaw = torch.cat([values[:, :1], torch.zeros(len(coefs), 2)], dim=1)
         points = self.model.landmarks(self.model(self.identity, values[:, 1:], jaw))
         gap = (points[:, UPPER, 1] - points[:, LOWER, 1]).mean(dim=1)
-        return (gap / (points[:, EYES[0]] - points[:, EYES[1]]).norm(dim=1)).numpy()
+        width = (points[:, CORNERS[0]] - points[:, CORNERS[1]]).norm(dim=1)
+        return (torch.stack([gap, width], 1) / (points[:, EYES[0]] - points[:, EYES[1]]).norm(dim=1)[:, None]).numpy()
 
-    def slopes(self, n_coefs: int) -> Float32[np.ndarray, " coef"]:
-        """Give how much each coefficient opens the gap, per unit, about the mouth at rest."""
-        gap = self.gap(np.concatenate([np.zeros((1, n_coefs)), STEP * np.eye(n_coefs)]).astype(np.float32))
-        return ((gap[1:] - gap[0]) / STEP).astype(np.float32)
 
-    def locked(
-        self,
-        source: Float32[np.ndarray, "frame coef"],
-        edited: Float32[np.ndarray, "frame coef"],
-        amount: float,
-    ) -> Float32[np.ndarray, "frame coef"]:
-        """Take `edited` back to where the lips of `source` close; `amount` 0 leaves it, 1 closes them as they were."""
-        if amount == 0:
-            return edited
-        gap = self.gap(source)
-        excess = amount * closure(gap) * np.maximum(self.gap(edited) - gap, 0.0)
-        opening = np.maximum((edited - source) * self.slopes(source.shape[1]), 0.0)
-        share = np.clip(excess / np.maximum(opening.sum(axis=1), 1e-6), 0.0, 1.0)[:, None] * (opening > 0)
-        return (edited + share * (source - edited)).astype(np.float32)
+def seen_gap(landmarks_px: Float32[np.ndarray, "frame 68 2"]) -> Float32[np.ndarray, " frame"]:
+    """Measure how far lips part in the picture, in inter-ocular distances."""
+    gap = np.linalg.norm(landmarks_px[:, UPPER] - landmarks_px[:, LOWER], axis=2).mean(axis=1)
+    eyes = np.linalg.norm(landmarks_px[:, EYES[0]] - landmarks_px[:, EYES[1]], axis=1)
+    return (gap / np.maximum(eyes, 1e-6)).astype(np.float32)
 
 
 def closure(gap: Float32[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
     """Turn gaps into how closed lips are: 0 parted, 1 closed."""
-    share = np.clip((PARTED - gap) / (PARTED - CLOSED), 0.0, 1.0)
+    return _fallen(gap, CLOSED, PARTED)
+
+
+def widest(gap: Float32[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
+    """Give how wide a mouth can be that opens so far, against its width at rest."""
+    return (NARROW + (WIDEST - NARROW) * _fallen(gap, NARROWS_FROM, NARROWS_TO)).astype(np.float32)
+
+
+def _fallen(value: Float32[np.ndarray, " frame"], start: float, end: float) -> Float32[np.ndarray, " frame"]:
+    """Fall from 1 at `start` to 0 at `end`, smoothly."""
+    share = np.clip((end - value) / (end - start), 0.0, 1.0)
     return (share * share * (3.0 - 2.0 * share)).astype(np.float32)

@@ -19,13 +19,23 @@ TONGUE = np.array([0.66, 0.30, 0.30], np.float32)
 CAVITY = np.array([0.20, 0.06, 0.05], np.float32)
 EYE_LIGHT = 0.75  # teeth reflect a little less than the white of the eye
 KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
+# In inter-ocular distances:
+LIP_LINE = 0.02  # the landmarks of closed lips are so far apart
+PARTING = 0.03  # lips that part by this much more show what is behind them
+LIP_SHADOW = 0.05  # how far from the lips their shadow reaches
+IN_SHADOW = 0.25  # of the light arrives at the lips themselves
 
 
-def opening_ratio(old_landmarks: Float32[np.ndarray, "68 2"], new_landmarks: Float32[np.ndarray, "68 2"]) -> float:
-    """Return how much of the new mouth opening the old one had: 1 = all of it, 0 = the old lips were closed."""
+def drawn_share(old_landmarks: Float32[np.ndarray, "68 2"], new_landmarks: Float32[np.ndarray, "68 2"]) -> float:
+    """Return how much of the new mouth has to be drawn: 0 where the lips meet, or the old mouth can be stretched."""
     upper, lower = [61, 62, 63], [67, 66, 65]
-    old, new = (float(np.linalg.norm(p[upper] - p[lower], axis=1).sum()) for p in (old_landmarks, new_landmarks))
-    return min(1.0, old / max(new, 1e-6))
+    eyes = max(float(np.linalg.norm(old_landmarks[36] - old_landmarks[45])), 1e-6)
+    old, new = (
+        max(float(np.linalg.norm(p[upper] - p[lower], axis=1).mean()) / eyes - LIP_LINE, 0.0)
+        for p in (old_landmarks, new_landmarks)
+    )
+    lacking = 1.0 - np.clip((old / max(new, 1e-6) - KEPT_FROM) / (KEPT_TO - KEPT_FROM), 0.0, 1.0)
+    return float(lacking) * min(new / PARTING, 1.0)
 
 
 class MouthPainter:
@@ -50,11 +60,10 @@ class MouthPainter:
         new: Float32[np.ndarray, "vertex 3"],
         covered: Bool[np.ndarray, "h w"],
         old_landmarks: Float32[np.ndarray, "68 2"],
-        showing: float,
+        share: float,
     ) -> Float32[np.ndarray, "h w 3"]:
-        """Return `moved` with the inside of the new mouth over it, as far as the old opening does not serve."""
-        drawn_share = 1.0 - np.clip((showing - KEPT_FROM) / (KEPT_TO - KEPT_FROM), 0.0, 1.0)
-        region = self._opening(new, covered.shape) if drawn_share > 0 and self.inner.size else None
+        """Return `moved` with the inside of the new mouth over it, by `share`: see `drawn_share`."""
+        region = self._opening(new, covered.shape) if share > 0 and self.inner.size else None
         if region is None:
             return moved
         x0, y0, x1, y1 = region
@@ -67,9 +76,10 @@ class MouthPainter:
 
         light = np.maximum(self._skin_light(source, old), EYE_LIGHT * _eye_white(source, old_landmarks))
         albedo = np.stack([CAVITY, CAVITY, TEETH, TONGUE])[kind]
-        colour = _encode(light * albedo * self._shade(part, triangle)[..., None])
+        shade = self._shade(part, triangle) * _lip_shadow(hole, old_landmarks)
+        colour = _encode(light * albedo * shade[..., None])
         # Antialias the rim of the lips, then leave what the old mouth showed.
-        alpha = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7) * np.maximum(hole, 0.5) * drawn_share
+        alpha = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7) * np.maximum(hole, 0.5) * share
         alpha = alpha[..., None]
         colour = cv2.GaussianBlur(colour, (0, 0), 0.6)
         moved = moved.copy()
@@ -108,6 +118,13 @@ class MouthPainter:
         span = max(float(np.ptp(vertices[self.inner, 2])), 1e-6)
         shadow = np.clip(1.0 - 1.6 * (front - depth) / span, 0.12, 1.0)
         return ((0.35 + 0.65 * facing) * shadow).astype(np.float32)
+
+
+def _lip_shadow(hole: Bool[np.ndarray, "h w"], landmarks: Float32[np.ndarray, "68 2"]) -> Float32[np.ndarray, "h w"]:
+    """Return light per pixel of the opening: lips that hardly part leave teeth in the dark."""
+    eyes = max(float(np.linalg.norm(landmarks[36] - landmarks[45])), 1e-6)
+    distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    return (IN_SHADOW + (1.0 - IN_SHADOW) * np.clip(distance / (LIP_SHADOW * eyes), 0.0, 1.0)).astype(np.float32)
 
 
 def _eye_white(source: UInt8[np.ndarray, "h w 3"], landmarks: Float32[np.ndarray, "68 2"]) -> Float32[np.ndarray, " 3"]:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
-from mead_manip.rendering.mouth import MouthPainter, opening_ratio
+from mead_manip.rendering.mouth import MouthPainter, drawn_share
 from mead_manip.rendering.rasterizer import interpolate, rasterize
 from mead_manip.rendering.relighting import shading_ratio
 
@@ -60,8 +60,8 @@ class WarpRenderer:
     ) -> UInt8[np.ndarray, "height width 3"]:
         """Return a copy of `frame` in which the head `old` looks like `new`.
 
-        Vertices are (x px, y px, depth px), larger depth is nearer; both landmark sets are those of the mesh. Pixels
-        outside the face region come back bit for bit.
+        Vertices are (x px, y px, depth px), larger depth is nearer; the landmarks are of these heads. Pixels outside the
+        face region come back bit for bit.
         """
         reach = self.settings.reach * interocular(old_landmarks)
         region = face_region(old[self.used], new[self.used], reach, frame.shape[:2])
@@ -76,9 +76,9 @@ class WarpRenderer:
         motion, ratio = fill_and_fade(motion, ratio, covered, reach)
         moved = look_up(source, motion).astype(np.float32) * ratio[..., None]
 
-        showing = opening_ratio(old_landmarks, new_landmarks)
+        share = drawn_share(old_landmarks, new_landmarks)
         landmarks = (old_landmarks - shift[:2]).astype(np.float32)
-        moved = self.mouth.paint(moved, source, old, new, covered, landmarks, showing)
+        moved = self.mouth.paint(moved, source, old, new, covered, landmarks, share)
 
         # Only what moved or changed its light is written: the rest of the frame stays the very same bytes.
         touched = (np.hypot(motion[..., 0], motion[..., 1]) > 0.01) | (np.abs(ratio - 1.0) > 0.004)

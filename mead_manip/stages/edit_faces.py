@@ -16,6 +16,7 @@ from mead_manip.config import Common, EditConfig
 from mead_manip.errors import ArtifactMissing, InputMissing, UsageError
 from mead_manip.media.video import read_times
 from mead_manip.models.edit_plan import EditPlan
+from mead_manip.models.lip_lock import seen_gap
 from mead_manip.models.manipulation import coefs_of, style_of_reference
 from mead_manip.models.manipulator import Manipulator
 from mead_manip.models.posed_faces import FaceModel, face_model_of
@@ -40,7 +41,8 @@ class Face:
 
     def after(self, plan: EditPlan) -> Reconstruction:
         """Give its reconstruction as planned."""
-        return changed_reconstruction(self.nets, self.model, self.before, plan, self.times)
+        lips = seen_gap(self.track.landmarks_px)
+        return changed_reconstruction(self.nets, self.model, self.before, plan, self.times, lips)
 
     def retargeter(self, plan: EditPlan) -> FaceRetargeter | NeuralRetargeter:
         """Give what draws its frames as planned."""

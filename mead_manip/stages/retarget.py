@@ -38,11 +38,16 @@ def changed_reconstruction(
     before: Reconstruction,
     plan: EditPlan,
     times: Float64[np.ndarray, " frame"],
+    lips_seen: Float32[np.ndarray, " frame"] | None = None,
 ) -> Reconstruction:
-    """Return the clip with jaw opening and expression as planned; all else stays, as do frames without a face."""
+    """Return the clip with jaw opening and expression as planned; all else stays, as do frames without a face.
+
+    `lips_seen`: how far the lips part in the picture (`lip_lock.seen_gap`).
+    """
     source = coefs_of(before.jaw_pose, before.expression)
     target = planned_coefs(nets, source, plan, times)
-    target = Lips(model, before.identity).locked(source, target, plan.lip_lock)
+    lips = Lips(model, before.identity)
+    target = lips.locked(source, lips.no_wider(source, target), plan.lip_lock, lips_seen)
     share = presence(before.visible)[:, None]
     jaw_pose, expression = with_coefs(before.jaw_pose, (source + share * (target - source)).astype(np.float32))
     return dataclasses.replace(before, jaw_pose=jaw_pose.astype(np.float32), expression=expression.astype(np.float32))
@@ -112,7 +117,10 @@ class FaceRetargeter:
 
         def draw(frame: Rgb) -> Rgb:
             offsets = residual_offsets(old, landmarks, detected)
-            return self.renderer.render(frame, shifted(old, offsets), shifted(new, offsets), landmarks, new_landmarks)
+            nudge = residual_offsets(landmarks, landmarks, detected)
+            return self.renderer.render(
+                frame, shifted(old, offsets), shifted(new, offsets), landmarks + nudge, new_landmarks + nudge
+            )
 
         return draw
 

@@ -46,8 +46,56 @@ def test_locked_lips_close_where_those_of_the_source_do(lips, speech):
 
     assert lips.gap(locked)[closed].max() < 0.03
     assert np.array_equal(lips.locked(source, edited, 0.0), edited)
-    half = lips.gap(lips.locked(source, edited, 0.5))[closed]
+    half = lips.gap(lips.locked(source, edited, 0.4))[closed]
     assert (lips.gap(locked)[closed] < half).all() and (half < lips.gap(edited)[closed]).all()
+
+
+def test_from_a_certain_amount_on_closed_lips_close_wholly(lips, speech):
+    from mead_manip.models.lip_lock import WHOLLY
+
+    source, edited, _ = speech
+    closed = lips.gap(source) < 0.015
+    left = lips.gap(lips.locked(source, edited, WHOLLY)) - lips.gap(source)
+    assert np.abs(left[closed]).max() < 0.005
+
+
+def test_lips_that_the_picture_shows_closed_close_although_the_fit_parts_them(lips, speech):
+    source, edited, index = speech
+    source[:, index["jaw"]] += 0.05
+    edited[:, index["jaw"]] += 0.05
+    fitted = lips.gap(source)
+    assert fitted.min() > 0.03
+    seen = np.full(len(source), 0.01, np.float32)
+
+    assert np.abs(lips.gap(lips.locked(source, edited, 0.8, seen)) - fitted).max() < 0.01
+    assert lips.gap(lips.locked(source, edited, 0.8)).max() > fitted.max() + 0.05
+
+
+def test_the_gap_in_a_picture_counts_in_eye_distances():
+    from mead_manip.models.lip_lock import seen_gap
+
+    points = np.zeros((2, 68, 2), np.float32)
+    points[:, 45, 0] = 80.0
+    points[1, [65, 66, 67], 1] = 8.0
+    assert np.allclose(seen_gap(points), [0.0, 0.1])
+
+
+def test_an_open_mouth_is_not_stretched_sideways_and_a_smile_stays(lips, head):
+    names = ("jaw", *head.coef_names)
+    source = np.zeros((2, len(names)), np.float32)
+    source[1, 0] = 0.35  # the second frame's mouth is wide open
+    edited = source.copy()
+    for name in ("AU12_L", "AU12_R", "AU20_L", "AU20_R"):
+        edited[:, names.index(name)] = 0.9
+    rest = lips.width(np.zeros((1, len(names)), np.float32))
+    before, after = lips.width(edited) / rest, lips.width(lips.no_wider(source, edited)) / rest
+    assert before[1] > 1.15 and after[1] < 1.1
+    assert after[0] > after[1] and after[0] < 1.31
+
+    smile = source.copy()
+    smile[:, names.index("AU12_L")] = smile[:, names.index("AU12_R")] = 0.5
+    smile[1, 0] = source[1, 0] = 0.0
+    assert np.array_equal(lips.no_wider(source, smile), smile)
 
 
 def test_open_lips_smile_and_brows_keep_the_edit(lips, speech):

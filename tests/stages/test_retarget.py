@@ -9,6 +9,9 @@ import pytest
 
 @pytest.fixture
 def clip(make_reconstruction):
+    from mead_manip.models.face_model import load_head
+
+    names = load_head().coef_names
     rng = np.random.default_rng(0)
     n = 24
     jaw = np.zeros((n, 3), np.float32)
@@ -16,8 +19,10 @@ def clip(make_reconstruction):
     jaw[:, 1] = 0.01
     return make_reconstruction(
         n,
+        identity=np.zeros(load_head().n_identity, np.float32),
         jaw_pose=jaw,
-        expression=rng.uniform(0, 0.3, (n, 3)).astype(np.float32),
+        expression=rng.uniform(0, 0.3, (n, len(names))).astype(np.float32),
+        coef_names=names,
         gaze=np.full((n, 2), 0.1, np.float32),
     )
 
@@ -27,11 +32,13 @@ def weights():
     import torch
 
     from mead_manip.artifacts.schemas import ManipulatorWeights
+    from mead_manip.models.face_model import load_head
     from mead_manip.models.manipulator import Architecture, Manipulator
 
+    names = load_head().coef_names
     torch.manual_seed(0)
-    nets = Manipulator(Architecture.of_size("small", 4))
-    facts = json.dumps({"coef_names": ["jaw_pose_x", "coef_0", "coef_1", "coef_2"]})
+    nets = Manipulator(Architecture.of_size("small", 1 + len(names)))
+    facts = json.dumps({"coef_names": ["jaw_pose_x", *names]})
     return ManipulatorWeights(nets.to_arrays(), nets.architecture.to_json(), facts)
 
 
@@ -81,7 +88,7 @@ def test_frames_without_a_face_keep_their_coefficients(clip, weights):
 def test_coefficients_of_another_face_model_are_refused(clip, weights):
     from mead_manip.errors import UsageError
 
-    stranger = dataclasses.replace(clip, coef_names=("a", "b", "c"))
+    stranger = dataclasses.replace(clip, coef_names=clip.coef_names[::-1])
 
     with pytest.raises(UsageError, match="face model"):
         changed(weights, stranger)
