@@ -6,7 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from einops import rearrange
@@ -45,6 +45,7 @@ class Moment(NamedTuple):
     mouths: list[tuple[int, int]]  # upper left corners of the squares around the mouths, x and y
 
 
+@runtime_checkable
 class Footage(Protocol):
     """What gives frames to learn from."""
 
