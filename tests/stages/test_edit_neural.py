@@ -157,3 +157,17 @@ def test_only_the_part_that_is_edited_changes(edit, video):
     change = [np.abs(a.astype(int) - b).mean() for a, b in zip(frames_of(out), frames_of(video), strict=True)]
 
     assert max(change[:5]) < 3 < change[-1]
+
+
+def test_the_report_on_footage_alone_trains_nothing(workspace, video):
+    from mead_manip.config import Common, TrainRendererConfig
+    from mead_manip.stages import train_renderer
+    from mead_manip.stages.runner import SilentProgress
+
+    config = TrainRendererConfig(video=(str(video),), run="new", report_only=True)
+    summary = train_renderer.run(workspace, config, Common(), progress=SilentProgress())
+
+    assert summary.exit_code == 0 and "missing" in summary.text
+    assert summary.facts["footage"]["usable_frames"] == FRAMES
+    assert any("below 2 min" in line for line in summary.facts["footage"]["missing"])
+    assert not workspace.run_dir("new").exists()
