@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mead_manip.training.renderer_sequences import Schedule
 
+JUDGED_TOGETHER = 2  # frames, at least, where the judge of sequences is asked for
 MOUTH = 72 / 256  # side of the square around the mouth, in sizes of the picture
 
 
@@ -42,8 +43,9 @@ class RendererRecipe:
 _SIZES: dict[str, dict[str, Any]] = {
     "full": {},
     "small": {
-        "schedule": Schedule(per_step=2, lengths=(8,), stretch=8, sequences=2),
-        "iterations": 4000,
+        "schedule": Schedule(per_step=1, lengths=(8,), stretch=8, sequences=2),
+        "iterations": 6000,
+        "learning_rate": 4e-4,
         "discriminator_width": 16,
         "ema": 0.998,
         "jitter": 0.0,
@@ -58,4 +60,8 @@ _SIZES: dict[str, dict[str, Any]] = {
 def renderer_recipe(size: str, *, bf16: bool = False, temporal: bool = False, **given: Any) -> RendererRecipe:
     """Give the recipe of a network, with what was given (and is not None) in place of its own."""
     chosen = {name: value for name, value in given.items() if value is not None}
-    return RendererRecipe(**{**_SIZES[size], "bf16": bf16, "temporal": temporal, **chosen})
+    recipe = RendererRecipe(**{**_SIZES[size], "bf16": bf16, "temporal": temporal, **chosen})
+    if not temporal or recipe.schedule.per_step > 1:
+        return recipe
+    # Frames that are judged together have to be drawn in one step.
+    return replace(recipe, schedule=replace(recipe.schedule, per_step=JUDGED_TOGETHER))
