@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
+from mead_manip.rendering.eyes import still_eyes
 from mead_manip.rendering.mouth import MouthPainter, drawn_share
 from mead_manip.rendering.rasterizer import interpolate, rasterize
 from mead_manip.rendering.relighting import shading_ratio
@@ -60,8 +61,8 @@ class WarpRenderer:
     ) -> UInt8[np.ndarray, "height width 3"]:
         """Return a copy of `frame` in which the head `old` looks like `new`.
 
-        Vertices are (x px, y px, depth px), larger depth is nearer; the landmarks are of these heads. Pixels outside the
-        face region come back bit for bit.
+        Vertices are (x px, y px, depth px), larger depth is nearer; the landmarks are of these heads. Pixels
+        outside the face region come back bit for bit.
         """
         reach = self.settings.reach * interocular(old_landmarks)
         region = face_region(old[self.used], new[self.used], reach, frame.shape[:2])
@@ -74,6 +75,7 @@ class WarpRenderer:
 
         motion, ratio, covered = surface_motion(old, new, self.mesh.surface, source.shape[:2], self.settings)
         motion, ratio = fill_and_fade(motion, ratio, covered, reach)
+        motion = still_eyes(motion, covered, new_landmarks - shift[:2])
         moved = look_up(source, motion).astype(np.float32) * ratio[..., None]
 
         share = drawn_share(old_landmarks, new_landmarks)
