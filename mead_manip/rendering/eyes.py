@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32
 
 EYES = (slice(36, 42), slice(42, 48))  # iBUG-68
 BAND = 0.25  # of the height of the opening: how far the motion of a lid reaches onto the eye at least
-PER_TRAVEL = 1.8  # and so many times its own length: a smooth fade that is steeper than 1.5 would fold
+PER_TRAVEL = 3.0  # and so many times as far as a lid draws back: a steeper fade would fold
 
 
 def still_eyes(

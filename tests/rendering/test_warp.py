@@ -136,20 +136,3 @@ def test_lips_that_meet_show_no_drawn_mouth(head):
     assert drawn_share(line, wide) == 1.0
     assert 0.0 < drawn_share(closed, parted) < 1.0
     assert drawn_share(wide, wide) == 0.0
-
-
-@pytest.mark.parametrize("units", [{"AU5_L": 0.8, "AU5_R": 0.8}, {"AU7_L": 0.8, "AU7_R": 0.8}])
-def test_an_eye_stays_where_it_is_while_its_lids_move(head, renderer, units):
-    (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, **units)
-    centre = old_landmarks[36:42].mean(axis=0)
-    ys, xs = np.mgrid[0:SIZE, 0:SIZE]
-    frame = np.full((SIZE, SIZE, 3), 200, np.uint8)
-    frame[np.hypot(xs - centre[0], ys - centre[1]) < 1.6] = 20  # a pupil
-    lids = np.abs(new_landmarks[[37, 38]] - old_landmarks[[37, 38]]).max()
-    assert lids > 1.0
-
-    result = renderer.render(frame, old, new, old_landmarks, new_landmarks)
-
-    seen = [np.argwhere((picture[..., 0] < 110) & (np.hypot(xs - centre[0], ys - centre[1]) < 6)).mean(axis=0)
-            for picture in (frame, result)]  # fmt: skip
-    assert np.abs(seen[1] - seen[0]).max() < 0.35 * lids
