@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Float32, Int64, UInt8
 from mead_manip.evaluation.fitting import coefficient_correlation
 from mead_manip.models.lip_lock import closure
 
+DOUBT = 0.1  # variance of an identity coefficient that no statistics of people tell
 CLOSED = 0.5  # of `closure`: from here on lips count as closed
 REACH = 0.6  # inter-ocular distances about the face that belong to it
 FOREHEAD = 0.8  # height of the forehead above the eyes, in distances from eyes to chin
@@ -92,6 +93,21 @@ def cosine(a: Float[np.ndarray, "*row feature"], b: Float[np.ndarray, "*row feat
     """Give the cosine of two vectors, or the mean over rows of several."""
     length = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     return float(((a * b).sum(axis=-1) / np.maximum(length, 1e-12)).mean())
+
+
+def likeness(
+    a: Float[np.ndarray, " identity"],
+    b: Float[np.ndarray, " identity"],
+    mean: Float[np.ndarray, " identity"],
+    moment: Float[np.ndarray, "identity identity"],
+) -> float:
+    """Give the cosine of two heads about the mean of people, each direction as long as people differ in it.
+
+    `moment` is the mean of x x^T over people. Without the mean everybody would be like everybody.
+    """
+    spread = np.linalg.cholesky(moment - np.outer(mean, mean) + DOUBT * np.eye(len(mean)))
+    whitened = (np.linalg.solve(spread, (x - mean).astype(np.float64)) for x in (a, b))
+    return cosine(*whitened)
 
 
 # ---- speech and tremble --------------------------------------------------------------------------------------------

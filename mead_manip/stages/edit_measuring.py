@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
 from mead_manip.artifacts import store
-from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
+from mead_manip.artifacts.assets import load_asset
+from mead_manip.artifacts.schemas import FaceTrack, HeadAsset, Reconstruction
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.backends.face_embedding import FaceEmbedding
 from mead_manip.backends.fer import FerClassifier, Grey, face_of
@@ -23,9 +24,10 @@ from mead_manip.evaluation import edit_measures as measures
 from mead_manip.evaluation.edit_measures import Measures, Rgb
 from mead_manip.evaluation.unit_emotions import UnitEmotions, knows
 from mead_manip.media.video import read_frames, read_times
+from mead_manip.models.beliefs import face_prior
 from mead_manip.models.lip_lock import Lips
 from mead_manip.models.manipulation import coefs_of
-from mead_manip.models.posed_faces import face_model_of
+from mead_manip.models.posed_faces import face_model_of, is_flame
 from mead_manip.stages.device import choose_device
 from mead_manip.stages.edit_faces import Tools
 from mead_manip.stages.edit_pairs import Pair, frames_differ, targets_of
@@ -50,6 +52,7 @@ class Row:
     before: dict[str, float]  # mean probability of every emotion, source
     after: dict[str, float]  # and result
     notes: list[str] = field(default_factory=list)
+    run: str = ""  # whose manipulator, as the recipe says
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class Measurer:
             probabilities = (np.full((len(target), len(NED_EMOTIONS)), np.nan),) * 2
         (target_before, top_before), (share, top) = (measures.target_shares(p, target) for p in probabilities)
         jaw, lips, closures, jitter = self._speech(face)
-        identity = pixels.identity(k) if self.embedding else measures.cosine(*(fit.identity for fit in face.fits))
+        identity = pixels.identity(k) if self.embedding else _shape(*face.fits)
         found = Measures(
             target_before, share, top_before, top, identity, jaw, lips, closures, jitter,
             change.most, pixels.psnr(), pixels.sharpness(k),
@@ -219,6 +222,13 @@ def _together(pair: Pair) -> Iterator[tuple[Rgb, Rgb]]:
     """Read both; what H.264 added to odd sides is cut off."""
     for (_, _, source), (_, _, result) in zip(read_frames(pair.source), read_frames(pair.result), strict=True):
         yield source, result[: source.shape[0], : source.shape[1]]
+
+
+def _shape(before: Reconstruction, after: Reconstruction) -> float:
+    if is_flame(before.face_model):
+        return measures.cosine(before.identity, after.identity)  # FLAME's coefficients are white as they are
+    mean = load_asset(HeadAsset, "head.h5").anchor_mean.mean(axis=0)
+    return measures.likeness(before.identity, after.identity, mean, face_prior().identity_moment)
 
 
 def _by_units(face: Seen) -> tuple[np.ndarray, np.ndarray] | None:

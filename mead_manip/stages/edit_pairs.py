@@ -39,6 +39,11 @@ class Pair:
         return self.result.name
 
     @property
+    def run(self) -> str:
+        """Give the training run that edited it; "" without a recipe."""
+        return str(self.recipe["settings"].get("run") or "") if self.recipe is not None else ""
+
+    @property
     def plans(self) -> dict[int, EditPlan]:
         """Give the plan of every face that was edited; the most prominent one's is unknown without a recipe."""
         return plans_from(self.recipe) if self.recipe is not None else {}

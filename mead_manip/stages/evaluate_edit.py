@@ -24,7 +24,7 @@ from mead_manip.stages.edit_pairs import Pair, check_pair, pairs_of
 from mead_manip.stages.runner import Progress, Summary
 
 STAGE = "evaluate-edit"
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 SCHEMA = "edit-measures/1"
 FOLDER = "evaluate"
 TITLE = "What the edits did"
@@ -56,7 +56,7 @@ def run(
             summary.failures[str(pair.result)] = str(error)
             summary.tracebacks[str(pair.result)] = "".join(traceback.format_exception(error))
             progress.say(f"{STAGE}: {pair.name}: failed: {error}")
-    if not rows:
+    if not rows or dry_run:
         return summary
     study, overall = _study(rows, work.models), means([row.found for row in rows])
     summary.facts = {
@@ -97,13 +97,13 @@ class _Work:
         path = self.folder / (clip_id_from(f"{pair.result.stem}-{provenance.key}") + ".json")
         if path.is_file() and not self.force:
             summary.fresh.append(pair.name)
-            return _rows(path)
+            return _rows(path, pair.run)
         if self.dry_run:
             summary.planned[str(pair.result)] = "to do"
             return []
         if not (self.config.to or pair.plans):
             self.progress.say(f"{STAGE}: {pair.name}: no recipe: --to says what it was edited to")
-        rows = self.measurer.measure(pair)
+        rows = [dataclasses.replace(row, run=pair.run) for row in self.measurer.measure(pair)]
         with files.atomic(path) as temporary:
             temporary.write_text(json.dumps([dataclasses.asdict(row) for row in rows]) + "\n", encoding="utf-8")
         for note in dict.fromkeys(note for row in rows for note in row.notes):
@@ -136,9 +136,9 @@ def limits_of(words: tuple[str, ...]) -> dict[str, float]:
     return limits
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(path: Path, run: str) -> list[Row]:
     records = json.loads(path.read_text(encoding="utf-8"))
-    return [Row(**{**record, "found": Measures(**record["found"])}) for record in records]
+    return [Row(**{**record, "found": Measures(**record["found"]), "run": run}) for record in records]
 
 
 # ---- what is published ----------------------------------------------------------------------------------------------
@@ -160,10 +160,13 @@ def _every(rows: list[Row]) -> Section:
 
 
 def _means(rows: list[Row]) -> Section:
-    groups = {name: [row.found for row in rows if row.emotion == name] for name in NED_EMOTIONS}
-    groups["all"] = [row.found for row in rows]
-    lines = [((name, str(len(found))), means(found)) for name, found in groups.items() if found]
-    return Section("Means", (), (measures_table(("target", "results"), lines),))
+    lines = []
+    for run in sorted({row.run for row in rows}):
+        mine = [row for row in rows if row.run == run]
+        groups = {name: [row.found for row in mine if row.emotion == name] for name in NED_EMOTIONS}
+        groups["all"] = [row.found for row in mine]
+        lines += [((run or "-", name, str(len(found))), means(found)) for name, found in groups.items() if found]
+    return Section("Means", (), (measures_table(("run", "target", "results"), lines),))
 
 
 def _classes(rows: list[Row]) -> Section:

@@ -43,6 +43,18 @@ def test_cosine_is_the_mean_over_rows():
     assert measures.cosine(np.eye(2), np.eye(2)[::-1]) == pytest.approx(0)
 
 
+def test_heads_are_compared_about_the_mean_and_as_people_differ():
+    rng = np.random.default_rng(0)
+    mean, scale = rng.normal(2, 1, 6), np.array([3.0, 3, 1, 1, 0.3, 0.3])
+    people = mean + rng.normal(size=(4000, 6)) * scale
+    moment = people.T @ people / len(people)
+    like = [measures.likeness(a, b, mean, moment) for a, b in zip(people[:300], people[300:600], strict=True)]
+    assert abs(np.mean(like)) < 0.1 and measures.likeness(people[0], people[0], mean, moment) == pytest.approx(1)
+    assert np.mean([measures.cosine(a, b) for a, b in zip(people[:300], people[300:600], strict=True)]) > 0.2
+    turned = people[0] + [0, 0, 0, 0, 3, 0]  # small, but ten times what people differ there
+    assert measures.likeness(people[0], turned, mean, moment) < 0.6
+
+
 def test_movement_is_compared_in_form_not_in_size_and_rest_says_nothing():
     time = np.linspace(0, 6, 80)
     jaw = (0.1 * np.sin(3 * time)).astype(np.float32)
