@@ -22,6 +22,7 @@ WHOLLY = 0.8  # from this amount of lock on, lips that are closed stay closed
 WIDEST, NARROW = 1.3, 1.05
 NARROWS_FROM, NARROWS_TO = 0.14, 0.3  # gaps over which the widest shrinks from one to the other
 UPPER, LOWER, CORNERS, EYES = [61, 62, 63], [67, 66, 65], (48, 54), (36, 45)  # iBUG-68
+SLIGHT = 0.003  # a coefficient that does less to a measure, per unit, does nothing to it: brows move no lips
 STEP = 0.1  # of a coefficient, to see what it does; the jaw counts in radians
 ROUNDS = 2  # the second takes back what the first, a linear guess, missed
 CHUNK = 256  # frames at once
@@ -89,7 +90,8 @@ class Lips:
     def _slopes(self, n_coefs: int, measure: Measure) -> Float32[np.ndarray, " coef"]:
         """Give how much each coefficient makes a measure grow, per unit, about the mouth at rest."""
         value = measure(np.concatenate([np.zeros((1, n_coefs)), STEP * np.eye(n_coefs)]).astype(np.float32))
-        return ((value[1:] - value[0]) / STEP).astype(np.float32)
+        slopes = (value[1:] - value[0]) / STEP
+        return np.where(np.abs(slopes) < SLIGHT, 0.0, slopes).astype(np.float32)
 
     @torch.no_grad()
     def _measured(self, coefs: Coefs) -> Float32[np.ndarray, "frame gap_width=2"]:

@@ -118,3 +118,20 @@ def test_what_does_not_part_the_lips_is_not_touched(lips, speech):
     pressed = source.copy()
     pressed[:, index["AU24"]] += 0.6
     assert np.array_equal(lips.locked(source, pressed, 1.0), pressed)
+
+
+def test_brows_lids_and_nose_never_go_back_with_the_lips(head, speech):
+    from mead_manip.models.lip_lock import Lips
+
+    source, edited, at = speech
+    upper = [k for name, k in at.items() if name.split("_")[0] in {"AU1", "AU2", "AU4", "AU5", "AU7", "AU9", "AU38"}]
+    rng = np.random.default_rng(0)
+    source, edited = source.copy(), edited.copy()
+    source[:, upper] = rng.uniform(0, 1, len(upper))  # some go up and some go down
+    edited[:, upper] = rng.uniform(0, 1, len(upper))
+    person = Lips(head, rng.normal(0, 1, head.n_identity).astype(np.float32))
+
+    locked = person.no_wider(source, person.locked(source, edited, 1.0))
+
+    assert np.array_equal(locked[:, upper], edited[:, upper])
+    assert not np.allclose(locked, edited)
