@@ -14,7 +14,6 @@ from torch import Tensor
 
 from mead_manip.models.face_renderer import (
     RGB,
-    Architecture,
     FaceGenerator,
     FaceView,
     composited,
@@ -58,11 +57,9 @@ def next_frames(
     return drawn
 
 
-def share_of(
-    architecture: Architecture, mask: Float[Tensor, "batch 1 height width"]
-) -> Float[Tensor, "batch 1 height width"]:
-    """Give how much of what was drawn belongs into the frame: none where training never looked at it."""
-    return mask if architecture.sees_person else (2 * mask - 1).clamp_min(0)
+def share_of(mask: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
+    """Give how much of what was drawn belongs into the frame: nothing of the outer rim, where training hardly looked."""
+    return (2 * mask - 1).clamp_min(0)
 
 
 def as_bytes(pictures: Float[Tensor, "batch 3 height width"]) -> Tensor:

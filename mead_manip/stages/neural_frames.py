@@ -19,8 +19,7 @@ import torch
 from jaxtyping import Bool, Float32
 
 from mead_manip.artifacts import store
-from mead_manip.artifacts.renderer_schemas import RendererWeights
-from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
+from mead_manip.artifacts.schemas import FaceTrack, Reconstruction, RendererWeights
 from mead_manip.models.face_film import FaceFilm, as_bytes, next_frames, share_of
 from mead_manip.models.face_renderer import FaceGenerator
 from mead_manip.models.posed_faces import FaceModel
@@ -185,7 +184,7 @@ def _drawn(heads: list[_Head], sights: list[Sight]) -> dict[int, tuple[Square, M
                 head.film.restart()
         view = as_view([sights[k].view for k in rows], heads[rows[0]].retargeter.face.device)
         drawn = as_bytes(next_frames(generator, [heads[k].film for k in rows], view)).cpu().numpy()
-        share = (255 * share_of(generator.architecture, view.mask)[:, 0]).round().to(torch.uint8).cpu().numpy()
+        share = (255 * share_of(view.mask)[:, 0]).round().to(torch.uint8).cpu().numpy()
         squares |= {k: (drawn[row], share[row]) for row, k in enumerate(rows)}
     return squares
 
