@@ -133,6 +133,31 @@ def test_edits_of_one_batch_are_those_made_alone(clip, retargeter, frames):
     assert not np.array_equal(together[3][0], together[3][1])
 
 
+def test_two_faces_of_a_frame_are_drawn_without_a_trace_of_each_other(clip, frames):
+    import neural
+    import torch
+
+    from mead_manip.models.posed_faces import posed
+    from mead_manip.stages.neural_frames import NeuralFace, NeuralRetargeter
+
+    before, after, track, model = clip
+    weights, generator = neural.weights(model.n_vertices, ("x", "y"), "head"), neural.generator()
+    heads = []
+    for row, x in enumerate((40, 120)):
+        camera = np.tile(np.float32([18, x, SIDE / 2]), (N, 1))
+        old, new = (dataclasses.replace(acted, camera=camera) for acted in (before, after))
+        landmarks = posed(model, old)[1]
+        seen = dataclasses.replace(track, landmarks_px=landmarks, pupils_px=landmarks[:, [37, 44]])
+        face = NeuralFace.load(weights, generator, row, (old, seen, model), Path(), torch.device("cpu"))
+        heads.append(NeuralRetargeter(old, new, seen, face))
+    both = film([heads], frames[:4])[-1][0]
+    alone = [film([[head]], frames[:4])[-1][0] for head in heads]
+
+    assert np.abs(both[:, :80].astype(int) - alone[0][:, :80]).max() <= 2
+    assert np.abs(both[:, 80:].astype(int) - alone[1][:, 80:]).max() <= 2
+    assert np.array_equal(alone[0][:, 80:], frames[3].rgb[:, 80:]) and not np.array_equal(both, alone[0])
+
+
 def test_a_single_frame_is_warmed_up_to_look_as_in_the_video(retargeter, frames):
     from mead_manip.stages.edit_frames import drawn_at
     from mead_manip.stages.neural_frames import WARM_UP
