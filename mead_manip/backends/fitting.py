@@ -28,6 +28,7 @@ from mead_manip.models.threads import threads
 
 VERSION = 6  # raised by hand when the same landmarks give other coefficients
 HEAD = "head.h5"
+_PIECE = 1024  # frames
 _PEOPLE: dict[Hashable, Person] = {}
 ASSETS = (HEAD, "face_prior.h5", "landmark_conventions.h5")
 
@@ -132,17 +133,32 @@ def _gaze(
     eyes = eyeballs_of(load_head(), fit.person.identity)
     k = fit.frames.shape[1] - N_RIGID + N_FACE
     camera = picture.to_camera(fit.frames[:, k + 3 :].numpy())
-    pupils = pupils_beside_corners(track.pupils_px, track.landmarks_px, picture.to_pixels(fit.predicted), camera)
+    pupils = np.concatenate(
+        [
+            pupils_beside_corners(
+                track.pupils_px[some], track.landmarks_px[some], picture.to_pixels(fit.predicted[some]), camera[some]
+            )
+            for some in _pieces(track)
+        ]
+    )
     known = conventions().get(track.landmark_backend)
     pupils[..., 1] -= known.pupil_rise if known else 0.0
     seen = track.visible & np.isfinite(pupils).all(axis=(1, 2))
     known_pupils = torch.from_numpy(np.where(seen[:, None, None], pupils, 0.0))
-    gaze = gaze_of(eyes, known_pupils, fit.frames[:, k : k + 3])
+    head_pose = fit.frames[:, k : k + 3]
+    gaze = torch.cat([gaze_of(eyes, known_pupils[some], head_pose[some]) for some in _pieces(track)])
     return steady_gaze(gaze.numpy(), closure, seen, track.fps_num / track.fps_den)
 
 
 def _residual(track: FaceTrack, seen: Observation, fit: Fit, picture: Picture) -> Float32[np.ndarray, " frame"]:
     """Mean landmark distance in inter-ocular distances; 0 where no face was seen."""
-    distance = np.linalg.norm(picture.to_pixels(fit.predicted) - track.landmarks_px, axis=2).mean(axis=1)
-    relative = distance / (picture.unit * seen.size.numpy())
-    return np.where(track.visible, relative, 0).astype(np.float32)
+    residual = np.zeros(len(track.visible), np.float32)
+    for some in _pieces(track):
+        missed = picture.to_pixels(fit.predicted[some]) - track.landmarks_px[some]
+        residual[some] = np.linalg.norm(missed, axis=2).mean(axis=1) / (picture.unit * seen.size[some].numpy())
+    return np.where(track.visible, residual, 0).astype(np.float32)
+
+
+def _pieces(track: FaceTrack) -> list[slice]:
+    """Cut a long clip: what is computed of every landmark takes kilobytes a frame."""
+    return [slice(start, start + _PIECE) for start in range(0, len(track.visible), _PIECE)]

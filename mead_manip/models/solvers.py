@@ -82,11 +82,16 @@ def solve_chain(n_frames: int, pulls: Pulls, smoothness: Smoothness) -> Float[Te
     for start in range(0, n_frames, WINDOW):
         stop = min(start + WINDOW, n_frames)
         reach = slice(max(start - OVERLAP, 0), min(stop + OVERLAP, n_frames))
-        own, near, far = smoothness.bands_of(reach, n_frames)
-        blocks, gradient = pulls(reach)
-        window = _solve_pairs(blocks + torch.diag_embed(own), near, far, gradient)
-        solved[start:stop] = window[start - reach.start : stop - reach.start]
+        solved[start:stop] = _solve_window(n_frames, reach, pulls, smoothness)[start - reach.start : stop - reach.start]
     return solved
+
+
+def _solve_window(n_frames: int, reach: slice, pulls: Pulls, smoothness: Smoothness) -> Float[Tensor, "some parameter"]:
+    """Solve for some frames; what that takes is gone before the next ones begin."""
+    own, near, far = smoothness.bands_of(reach, n_frames)
+    blocks, gradient = pulls(reach)
+    blocks = torch.diag_embed(own).add_(blocks)
+    return _solve_pairs(blocks, near, far, gradient)
 
 
 def solve_arrow(
@@ -127,6 +132,7 @@ def _solve_pairs(blocks: Tensor, near: Tensor, far: Tensor, gradient: Tensor) ->
     ahead = torch.cat(
         [torch.cat([even[:, 1], torch.zeros_like(even[:, 1])], dim=2), torch.cat([odd[:, 0], odd[:, 1]], dim=2)], dim=1
     )
+    del links, even, odd
     right = gradient.reshape(len(own), 2 * size, 1)
     factors: list[Tensor] = []
     carried: list[Tensor] = []
