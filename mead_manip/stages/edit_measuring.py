@@ -25,7 +25,7 @@ from mead_manip.evaluation.edit_measures import Measures, Rgb
 from mead_manip.evaluation.unit_emotions import UnitEmotions, knows
 from mead_manip.media.video import read_frames, read_times
 from mead_manip.models.beliefs import face_prior
-from mead_manip.models.lip_lock import Lips
+from mead_manip.models.lip_lock import Lips, seen_gap
 from mead_manip.models.manipulation import coefs_of
 from mead_manip.models.posed_faces import face_model_of, is_flame
 from mead_manip.stages.device import choose_device
@@ -151,7 +151,11 @@ class Measurer:
         if fits[0].face_model != fits[1].face_model:
             raise UsageError("source and result are fitted with two face models", remedy="use one --backend for both")
         model = face_model_of(fits[0].face_model, self.workspace.root / "models" / "flame.h5")
-        gap, other = (Lips(model, fit.identity).gap(values) for fit, values in zip(fits, coefs, strict=True))
+        # A fit can part lips that the picture shows closed, never so far the other way: the smaller gap tells.
+        gap, other = (
+            np.minimum(Lips(model, fit.identity).gap(values), seen_gap(track.landmarks_px))
+            for fit, values, track in zip(fits, coefs, face.tracks, strict=True)
+        )
         kept, total = measures.closures_kept(gap, other, face.both)
         jaw = measures.movement_correlation(coefs[0][face.both, 0], coefs[1][face.both, 0])
         lips = measures.movement_correlation(gap[face.both], other[face.both])
