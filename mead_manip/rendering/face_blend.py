@@ -16,7 +16,7 @@ from mead_manip.rendering.rasterizer import rasterize_attributes
 COARSE = 4  # pixels of the square to one of those in which change and colour are looked at
 # Motion of the skin, in sizes of the square, up to which it counts as still, and from which on as moved.
 STILL, MOVED = 0.002, 0.008
-SPREAD, SOFT = 0.04, 0.025  # how far the moved part grows, and how softly it ends; likewise
+SPREAD, SOFT = 0.02, 0.02  # how far the moved part grows, and how softly it ends; likewise
 COLOUR_REACH = 0.12  # likewise: how far around its colour is compared
 MOST_COLOUR = 24.0  # levels of 255
 
