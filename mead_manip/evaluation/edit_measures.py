@@ -38,6 +38,7 @@ class Measures:
     jaw: float  # correlation of the jaw's opening with the source's
     lips: float  # correlation of the gap between the lips with the source's
     closures: float  # share of the source's closures of the lips, open before and after, that the result closes too
+    n_closures: float  # how many these are in the source
     jitter: float  # second differences of the coefficients, relative to the source's
     outside: float  # largest change of a pixel outside the face before encoding, in levels of 255
     psnr: float  # of the file outside the face against the source, dB: what the encoder did

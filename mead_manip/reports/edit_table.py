@@ -17,6 +17,7 @@ COLUMNS = {
     "jaw r": ("jaw", 2),
     "lips r": ("lips", 2),
     "closures kept": ("closures", 2),
+    "of": ("n_closures", 0),
     "jitter ratio": ("jitter", 2),
     "outside": ("outside", 0),
     "PSNR outside": ("psnr", 1),
@@ -25,10 +26,10 @@ COLUMNS = {
 LEGEND = (
     "P(target): mean probability of the target emotion over the frames that were edited to it; top: share of these "
     "frames whose most probable emotion it is. identity: 1 is the same person. jaw r, lips r: correlation with the "
-    "source, where it moves. closures kept: of the source's closures between open lips. jitter ratio: second "
-    "differences of the fitted coefficients, relative to the source. outside: largest change of a pixel outside the "
-    "face before encoding, of 255. PSNR outside: of the file, dB, what the encoder did. sharpness: variance of the "
-    "Laplacian in the face, relative to the source. -: could not be measured."
+    "source, where it moves. closures kept: the share, of so many closures of the source between open lips. jitter "
+    "ratio: second differences of the fitted coefficients, relative to the source. outside: largest change of a pixel "
+    "outside the face before encoding, of 255. PSNR outside: of the file, dB, what the encoder did. sharpness: "
+    "variance of the Laplacian in the face, relative to the source. -: could not be measured."
 )
 
 

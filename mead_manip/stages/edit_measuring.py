@@ -121,10 +121,10 @@ class Measurer:
             notes.append("no units in this face model: give --emotion-model")
             probabilities = (np.full((len(target), len(NED_EMOTIONS)), np.nan),) * 2
         (target_before, top_before), (share, top) = (measures.target_shares(p, target) for p in probabilities)
-        jaw, lips, closures, jitter = self._speech(face)
+        speech = self._speech(face)
         identity = pixels.identity(k) if self.embedding else _shape(*face.fits)
         found = Measures(
-            target_before, share, top_before, top, identity, jaw, lips, closures, jitter,
+            target_before, share, top_before, top, identity, *speech,
             change.most, pixels.psnr(), pixels.sharpness(k),
         )  # fmt: skip
         chosen = target[target >= 0]
@@ -144,8 +144,8 @@ class Measurer:
         times = read_times(pair.source)[:count] if plan.is_timed else np.arange(count) * track.fps_den / track.fps_num
         return np.where(face.both, targets_of(plan, times), -1)
 
-    def _speech(self, face: Seen) -> tuple[float, float, float, float]:
-        """Give correlation of jaw and lips, share of closures kept, and jitter, from both fits."""
+    def _speech(self, face: Seen) -> tuple[float, float, float, int, float]:
+        """Give correlation of jaw and lips, share of closures kept and their number, and jitter, from both fits."""
         fits = face.fits
         coefs = [coefs_of(fit.jaw_pose, fit.expression) for fit in fits]
         if fits[0].face_model != fits[1].face_model:
@@ -160,7 +160,7 @@ class Measurer:
         jaw = measures.movement_correlation(coefs[0][face.both, 0], coefs[1][face.both, 0])
         lips = measures.movement_correlation(gap[face.both], other[face.both])
         jitter = measures.jitter_ratio(coefs[0], coefs[1], face.both)
-        return jaw, lips, kept / total if total else float("nan"), jitter
+        return jaw, lips, kept / total if total else float("nan"), total, jitter
 
 
 class Pixels:

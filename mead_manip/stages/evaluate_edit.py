@@ -24,7 +24,7 @@ from mead_manip.stages.edit_pairs import Pair, check_pair, pairs_of
 from mead_manip.stages.runner import Progress, Summary
 
 STAGE = "evaluate-edit"
-STAGE_VERSION = 4
+STAGE_VERSION = 5
 SCHEMA = "edit-measures/1"
 FOLDER = "evaluate"
 TITLE = "What the edits did"
