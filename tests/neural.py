@@ -24,7 +24,7 @@ def weights(n_vertices: int, sources: tuple[str, ...], face_model: str, seed: in
     """The same as an artifact; every person is grey."""
     import numpy as np
 
-    from mead_manip.artifacts.renderer_schemas import RendererWeights
+    from mead_manip.artifacts.schemas import RendererWeights
 
     made = generator(seed=seed)
     appearance = np.full((len(sources), n_vertices, 3), 150, np.uint8)

@@ -13,8 +13,7 @@ import torch
 from mead_manip import files
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
-from mead_manip.artifacts.renderer_schemas import RendererWeights
-from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
+from mead_manip.artifacts.schemas import FaceTrack, Reconstruction, RendererWeights
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, TrainRendererConfig, result_params
 from mead_manip.errors import ArtifactInvalid, UsageError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mead_manip.artifacts import store
-from mead_manip.artifacts.renderer_schemas import RendererWeights
+from mead_manip.artifacts.schemas import RendererWeights
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.errors import InputMissing, UsageError
 from mead_manip.stages.trained import runs_of

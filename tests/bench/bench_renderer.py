@@ -21,8 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bench_conditioning import clip
 from tracks import bare_track
 
-from mead_manip.artifacts.renderer_schemas import RendererWeights
-from mead_manip.artifacts.schemas import Reconstruction
+from mead_manip.artifacts.schemas import Reconstruction, RendererWeights
 from mead_manip.models.face_film import FaceFilm, next_frames
 from mead_manip.models.face_model import load_head
 from mead_manip.models.face_renderer import RGB, Architecture, FaceGenerator

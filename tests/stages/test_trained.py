@@ -71,7 +71,7 @@ def test_the_shipped_manipulator_drives_the_head_that_ships(workspace):
 def test_manipulators_and_renderers_lie_side_by_side_and_are_told_apart(tmp_path):
     import neural
 
-    from mead_manip.artifacts.renderer_schemas import RendererWeights
+    from mead_manip.artifacts.schemas import RendererWeights
     from mead_manip.stages.trained import runs_of
 
     workspace = Workspace(tmp_path)

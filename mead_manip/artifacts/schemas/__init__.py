@@ -19,6 +19,7 @@ from mead_manip.artifacts.schemas.learned import (
     ClipWeights,
     LandmarkerWeights,
     ManipulatorWeights,
+    RendererWeights,
     Weights,
 )
 from mead_manip.artifacts.schemas.renders import CaptionShard, LandmarkShard, SyntheticTruth
@@ -41,6 +42,7 @@ __all__ = [
     "ManipulatorWeights",
     "PromptFeatures",
     "Reconstruction",
+    "RendererWeights",
     "SyntheticTruth",
     "Weights",
 ]

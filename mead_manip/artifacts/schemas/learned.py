@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from mead_manip.artifacts.artifact import Artifact
 
@@ -39,6 +39,17 @@ class ClipWeights(Weights):
     """The built-in text-image model."""
 
     NAME = "clip_weights"
+
+
+@dataclass(frozen=True)
+class RendererWeights(Weights):
+    """A neural face renderer of one person, or of many as a start for others. train renderer ->"""
+
+    NAME = "renderer_weights"
+
+    appearance: UInt8[np.ndarray, "person vertex rgb=3"]  # mean colours of the face model's vertices, 0 where unseen
+    face_model: str
+    sources: tuple[str, ...]  # whose: sha256 of the video # face, one a row of `appearance`
 
 
 @dataclass(frozen=True)
