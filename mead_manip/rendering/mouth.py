@@ -54,37 +54,36 @@ class MouthPainter:
 
     def paint(
         self,
-        moved: Float32[np.ndarray, "h w 3"],
+        image: UInt8[np.ndarray, "h w 3"],
         source: UInt8[np.ndarray, "h w 3"],
         old: Float32[np.ndarray, "vertex 3"],
         new: Float32[np.ndarray, "vertex 3"],
         covered: Bool[np.ndarray, "h w"],
         old_landmarks: Float32[np.ndarray, "68 2"],
         share: float,
-    ) -> Float32[np.ndarray, "h w 3"]:
-        """Return `moved` with the inside of the new mouth over it, by `share`: see `drawn_share`."""
+    ) -> None:
+        """Draw the inside of the new mouth over `image`, in place, by `share`: see `drawn_share`."""
         region = self._opening(new, covered.shape) if share > 0 and self.inner.size else None
         if region is None:
-            return moved
+            return
         x0, y0, x1, y1 = region
-        part = new - np.array([x0, y0, 0.0], np.float32)
-        triangle, _ = rasterize(part, self.triangles, y1 - y0, x1 - x0)
+        lowered = new - np.array([x0, y0, 0.0], np.float32)
+        triangle, _ = rasterize(lowered, self.triangles, y1 - y0, x1 - x0)
         kind = np.digitize(triangle, self.first)  # 0 skin, 1 cavity, 2 teeth, 3 tongue
         hole = (triangle >= self.first[0]) & ~covered[y0:y1, x0:x1]
         if hole.sum() < 3:
-            return moved
+            return
 
         light = np.maximum(self._skin_light(source, old), EYE_LIGHT * _eye_white(source, old_landmarks))
         albedo = np.stack([CAVITY, CAVITY, TEETH, TONGUE])[kind]
-        shade = self._shade(part, triangle) * _lip_shadow(hole, old_landmarks)
+        shade = self._shade(lowered, triangle) * _lip_shadow(hole, old_landmarks)
         colour = _encode(light * albedo * shade[..., None])
         # Antialias the rim of the lips, then leave what the old mouth showed.
         alpha = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7) * np.maximum(hole, 0.5) * share
         alpha = alpha[..., None]
         colour = cv2.GaussianBlur(colour, (0, 0), 0.6)
-        moved = moved.copy()
-        moved[y0:y1, x0:x1] = moved[y0:y1, x0:x1] * (1 - alpha) + colour * alpha
-        return moved
+        part = image[y0:y1, x0:x1]
+        part[:] = np.rint(part * (1 - alpha) + colour * alpha).astype(np.uint8)
 
     def _opening(self, new: Float32[np.ndarray, "vertex 3"], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
         points = new[self.inner, :2]

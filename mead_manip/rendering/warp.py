@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.rendering.eyes import still_eyes
 from mead_manip.rendering.mouth import MouthPainter, drawn_share
-from mead_manip.rendering.rasterizer import interpolate, rasterize
 from mead_manip.rendering.relighting import shading_ratio
+from mead_manip.rendering.warp_pixels import add_positions, halved, join, put, seen_change
 
 HIDDEN_BEHIND = 0.04  # of the head's height: skin this far in front of a point hides it
 
@@ -74,20 +74,16 @@ class WarpRenderer:
         source = frame[y0:y1, x0:x1]
 
         motion, ratio, covered = surface_motion(old, new, self.mesh.surface, source.shape[:2], self.settings)
-        motion, ratio = fill_and_fade(motion, ratio, covered, reach)
+        holes = inside(covered)
+        fill_and_fade(motion, ratio, covered, holes, reach)
         motion = still_eyes(motion, covered, new_landmarks - shift[:2])
-        moved = look_up(source, motion).astype(np.float32) * ratio[..., None]
+        result = frame.copy()
+        image = result[y0:y1, x0:x1]
+        put(look_up(source, motion), motion, ratio, holes, image)
 
         share = drawn_share(old_landmarks, new_landmarks)
         landmarks = (old_landmarks - shift[:2]).astype(np.float32)
-        moved = self.mouth.paint(moved, source, old, new, covered, landmarks, share)
-
-        # Only what moved or changed its light is written: the rest of the frame stays the very same bytes.
-        touched = (np.hypot(motion[..., 0], motion[..., 1]) > 0.01) | (np.abs(ratio - 1.0) > 0.004)
-        touched |= ~covered & inside(covered)
-        result = frame.copy()
-        pixels = np.clip(np.rint(moved), 0, 255).astype(np.uint8)
-        result[y0:y1, x0:x1][touched] = pixels[touched]
+        self.mouth.paint(image, source, old, new, covered, landmarks, share)
         return result
 
 
@@ -124,44 +120,32 @@ def surface_motion(
 ) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
     """Return, per pixel of the new image, where the old one had it (as a difference), how its light changed, and
     whether the new surface covers the pixel with skin that the old image shows."""
-    height, width = size
-    change = np.column_stack(
-        [old - new, shading_ratio(old, new, surface, settings.relight, settings.crease), old[:, 2]]
-    )
-    visible = rasterize(new, surface, height, width)
-    covered = visible.triangle >= 0
-    spread = interpolate(visible, surface, change)
-    motion, ratio, own_depth = spread[..., :2], spread[..., 3], spread[..., 4]
-
-    # A point that some nearer skin hid in the old image has no pixel there: leave it to its neighbours.
-    before = rasterize(old, surface, height, width)
-    old_depth = interpolate(before, surface, old[:, 2:])[..., 0]
-    old_depth[before.triangle < 0] = -np.inf
-    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-    nearest = cv2.remap(old_depth, xs + motion[..., 0], ys + motion[..., 1], cv2.INTER_NEAREST, borderValue=-np.inf)
-    hidden = nearest > own_depth + HIDDEN_BEHIND * float(np.ptp(old[:, 1]))
-    return motion, ratio, covered & ~hidden
+    ratio = shading_ratio(old, new, surface, settings.relight, settings.crease)
+    faces = np.ascontiguousarray(surface, np.int32)
+    return seen_change(old, new, faces, ratio, size, HIDDEN_BEHIND * float(np.ptp(old[:, 1])))
 
 
 def fill_and_fade(
     motion: Float32[np.ndarray, "h w 2"],
     ratio: Float32[np.ndarray, "h w"],
     covered: Bool[np.ndarray, "h w"],
+    holes: Bool[np.ndarray, "h w"],
     reach: float,
-) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:
-    """Continue the motion into holes (eyes, mouth) and let it die away outside the mesh.
+) -> None:
+    """Continue the motion into holes (eyes, mouth) and let it die away outside the mesh, in place.
 
     Holes take a smooth blend of what surrounds them: the eye or the mouth is stretched like a sheet. The light of
     holes and of the surroundings stays as it was.
     """
-    known = covered.astype(np.float32)
-    filled = push_pull(motion, known)
-    distance = cv2.distanceTransform((~(covered | inside(covered))).astype(np.uint8), cv2.DIST_L2, 3)
-    fade = np.clip(1.0 - distance / max(reach, 1.0), 0.0, 1.0)
-    fade = fade * fade * (3.0 - 2.0 * fade)
+    # Both are smooth: half the resolution tells them.
+    means, share = halved(motion, ratio, covered)
+    filled = push_pull(np.ascontiguousarray(means[..., :2]), np.minimum(2.0 * share, 1.0))
     # Normals change from triangle to triangle; light on skin does not.
-    smooth = cv2.GaussianBlur(np.where(covered, ratio, np.float32(1.0)), (0, 0), max(0.04 * reach, 0.8))
-    return filled * fade[..., None], np.where(covered, smooth, np.float32(1.0))
+    light = cv2.GaussianBlur(means[..., 2], (0, 0), max(0.02 * reach, 0.5))
+    height, width = covered.shape
+    whole = cv2.resize(np.dstack([filled, light]), (width, height), interpolation=cv2.INTER_LINEAR)
+    distance = cv2.distanceTransform((~(covered | holes)).astype(np.uint8), cv2.DIST_L2, 3)
+    join(motion, ratio, covered, whole, distance, reach)
 
 
 def inside(covered: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
@@ -192,5 +176,5 @@ def push_pull(values: Float32[np.ndarray, "h w c"], weight: Float32[np.ndarray, 
 
 def look_up(source: UInt8[np.ndarray, "h w 3"], motion: Float32[np.ndarray, "h w 2"]) -> UInt8[np.ndarray, "h w 3"]:
     """Return the source image sampled at every pixel's position plus its motion (bicubic)."""
-    ys, xs = np.mgrid[0 : source.shape[0], 0 : source.shape[1]].astype(np.float32)
-    return cv2.remap(source, xs + motion[..., 0], ys + motion[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    places = add_positions(motion)
+    return cv2.remap(source, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

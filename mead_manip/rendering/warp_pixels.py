@@ -1,0 +1,167 @@
+"""What a warp does pixel by pixel, compiled by numba: motion off triangles, and light onto what was looked up."""
+
+from __future__ import annotations
+
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int32, UInt8
+from numba import njit
+
+from mead_manip.rendering.rasterizer import draw_depth, empty_buffers, weights_at
+
+STILL = 0.01  # pixels: what moves less has not moved
+UNLIT = 0.004  # of the brightness: what changes less has not changed
+
+
+def seen_change(
+    old: Float32[np.ndarray, "vertex 3"],
+    new: Float32[np.ndarray, "vertex 3"],
+    surface: Int32[np.ndarray, "outer 3"],
+    ratio: Float32[np.ndarray, " vertex"],
+    size: tuple[int, int],
+    hidden_behind: float,
+) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+    """Return, per pixel of the new image, where the old one had it (as a difference), the `ratio` there, and whether
+    the new surface covers it with skin that the old image shows: none that lay `hidden_behind` other skin."""
+    height, width = size
+    triangle, depth = empty_buffers(height, width)
+    draw_depth(new, surface, True, 0, triangle, depth)
+    unused, old_depth = empty_buffers(height, width)
+    draw_depth(old, surface, True, 0, unused, old_depth)
+    motion, light = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
+    seen = np.zeros((height, width), np.bool_)
+    _follow(old, new, surface, ratio, triangle, old_depth, np.float32(hidden_behind), motion, light, seen)
+    return motion, light, seen
+
+
+def add_positions(motion: Float32[np.ndarray, "h w 2"]) -> Float32[np.ndarray, "h w 2"]:
+    """Return where each pixel is looked up: its own position plus its motion."""
+    places = np.empty_like(motion)
+    _add_positions(motion, places)
+    return places
+
+
+def put(
+    looked_up: UInt8[np.ndarray, "h w 3"],
+    motion: Float32[np.ndarray, "h w 2"],
+    ratio: Float32[np.ndarray, "h w"],
+    hole: Bool[np.ndarray, "h w"],
+    image: UInt8[np.ndarray, "h w 3"],
+) -> None:
+    """Write into `image` what moved or changed its light, and holes: the rest stays the very same bytes."""
+    _put(looked_up, motion, ratio, hole, image)
+
+
+def halved(
+    motion: Float32[np.ndarray, "h w 2"], ratio: Float32[np.ndarray, "h w"], covered: Bool[np.ndarray, "h w"]
+) -> tuple[Float32[np.ndarray, "half_h half_w 3"], Float32[np.ndarray, "half_h half_w"]]:
+    """Return mean motion of what is covered and mean ratio (1 elsewhere) of blocks of 2x2, and the share covered."""
+    height, width = covered.shape
+    means = np.zeros(((height + 1) // 2, (width + 1) // 2, 3), np.float32)
+    share = np.zeros(means.shape[:2], np.float32)
+    _halve(motion, ratio, covered, means, share)
+    return means, share
+
+
+def join(
+    motion: Float32[np.ndarray, "h w 2"],
+    ratio: Float32[np.ndarray, "h w"],
+    covered: Bool[np.ndarray, "h w"],
+    filled: Float32[np.ndarray, "h w 3"],
+    distance: Float32[np.ndarray, "h w"],
+    reach: float,
+) -> None:
+    """Take motion where nothing is covered and the ratio where something is from `filled`, in place.
+
+    Motion fades with the distance from the face and is gone at `reach`; uncovered pixels keep their light.
+    """
+    _join(motion, ratio, covered, filled, distance, np.float32(1.0 / max(reach, 1.0)))
+
+
+# ---- kernels -------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _follow(
+    old: np.ndarray, new: np.ndarray, surface: np.ndarray, ratio: np.ndarray, triangle: np.ndarray,
+    old_depth: np.ndarray, hidden_behind: float, motion: np.ndarray, light: np.ndarray, seen: np.ndarray,
+) -> None:  # fmt: skip
+    height, width = triangle.shape
+    for y in range(height):
+        for x in range(width):
+            face = triangle[y, x]
+            if face < 0:
+                continue
+            a, b, c = surface[face, 0], surface[face, 1], surface[face, 2]
+            wa, wb, wc = weights_at(new, a, b, c, x, y)
+            from_x = wa * (old[a, 0] - new[a, 0]) + wb * (old[b, 0] - new[b, 0]) + wc * (old[c, 0] - new[c, 0])
+            from_y = wa * (old[a, 1] - new[a, 1]) + wb * (old[b, 1] - new[b, 1]) + wc * (old[c, 1] - new[c, 1])
+            motion[y, x, 0], motion[y, x, 1] = from_x, from_y
+            light[y, x] = wa * ratio[a] + wb * ratio[b] + wc * ratio[c]
+            # A point that some nearer skin hid in the old image has no pixel there: it is left to its neighbours.
+            column, row = int(np.floor(x + from_x + 0.5)), int(np.floor(y + from_y + 0.5))
+            seen[y, x] = True
+            if 0 <= column < width and 0 <= row < height:
+                own = wa * old[a, 2] + wb * old[b, 2] + wc * old[c, 2]
+                seen[y, x] = old_depth[row, column] <= own + hidden_behind
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _add_positions(motion: np.ndarray, places: np.ndarray) -> None:
+    for y in range(motion.shape[0]):
+        for x in range(motion.shape[1]):
+            places[y, x, 0] = motion[y, x, 0] + x
+            places[y, x, 1] = motion[y, x, 1] + y
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _put(looked_up: np.ndarray, motion: np.ndarray, ratio: np.ndarray, hole: np.ndarray, image: np.ndarray) -> None:
+    for y in range(motion.shape[0]):
+        for x in range(motion.shape[1]):
+            moved = motion[y, x, 0] ** 2 + motion[y, x, 1] ** 2 > STILL * STILL
+            if not (moved or abs(ratio[y, x] - 1.0) > UNLIT or hole[y, x]):
+                continue
+            for k in range(3):
+                image[y, x, k] = min(np.float32(looked_up[y, x, k]) * ratio[y, x] + np.float32(0.5), np.float32(255.0))
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _halve(motion: np.ndarray, ratio: np.ndarray, covered: np.ndarray, means: np.ndarray, share: np.ndarray) -> None:
+    height, width = covered.shape
+    for row in range(share.shape[0]):
+        for column in range(share.shape[1]):
+            x_sum, y_sum, light, known, count = 0.0, 0.0, 0.0, 0, 0
+            for y in range(2 * row, min(2 * row + 2, height)):
+                for x in range(2 * column, min(2 * column + 2, width)):
+                    count += 1
+                    if covered[y, x]:
+                        known += 1
+                        x_sum += motion[y, x, 0]
+                        y_sum += motion[y, x, 1]
+                        light += ratio[y, x]
+            if known:
+                means[row, column, 0], means[row, column, 1] = x_sum / known, y_sum / known
+            means[row, column, 2] = (light + count - known) / count
+            share[row, column] = known / count
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _join(
+    motion: np.ndarray, ratio: np.ndarray, covered: np.ndarray, filled: np.ndarray, distance: np.ndarray,
+    per_reach: float,
+) -> None:  # fmt: skip
+    for y in range(covered.shape[0]):
+        for x in range(covered.shape[1]):
+            if covered[y, x]:
+                ratio[y, x] = filled[y, x, 2]
+                continue
+            ratio[y, x] = 1.0
+            fade = max(np.float32(1.0) - distance[y, x] * per_reach, np.float32(0.0))
+            fade = fade * fade * (np.float32(3.0) - np.float32(2.0) * fade)
+            motion[y, x, 0], motion[y, x, 1] = filled[y, x, 0] * fade, filled[y, x, 1] * fade
