@@ -75,40 +75,6 @@ def macro_auroc(score: Score, positive: Positive, labels: Sequence[str]) -> floa
     return float(np.mean(list(values.values())))
 
 
-@dataclass(frozen=True)
-class PairCounts:
-    """AUROC, taken apart by who acts: outlier of actor a against good clip of actor b, within each label."""
-
-    won: Float[np.ndarray, "label actor actor"]  # outliers that score above; ties count one half
-    pairs: Float[np.ndarray, "label actor actor"]
-
-    def auroc(self, drawn: Float[np.ndarray, "draw actor"]) -> Float[np.ndarray, " draw"]:
-        """Give the mean over labels of the AUROC in every draw, actor a drawn `drawn[a]` times; NaN without pairs."""
-        won, pairs = (np.einsum("da,lab,db->dl", drawn, part, drawn, optimize=True) for part in (self.won, self.pairs))
-        share = np.where(pairs > 0, won / np.maximum(pairs, 1e-12), np.nan)
-        known = np.isfinite(share)
-        total = np.where(known, share, 0.0).sum(axis=1)
-        return np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
-
-
-def pair_counts(
-    score: Score, positive: Positive, clusters: Sequence[str], labels: Sequence[str] | None = None
-) -> PairCounts:
-    """Count the pairs that an AUROC is made of, so that a draw of whole actors costs a product of small matrices."""
-    names, actors = np.asarray(clusters), sorted(set(clusters))
-    groups = np.asarray(labels if labels is not None else [""] * len(score))
-    found = sorted(set(groups))
-    won, pairs = np.zeros((2, len(found), len(actors), len(actors)))
-    place = np.array([actors.index(name) for name in names])
-    for k, label in enumerate(found):
-        bad, good = (np.flatnonzero((groups == label) & part) for part in (positive, ~positive))
-        beats = (score[bad][:, None] > score[good][None]) + 0.5 * (score[bad][:, None] == score[good][None])
-        where = (place[bad][:, None], place[good][None])
-        np.add.at(won[k], where, beats)
-        np.add.at(pairs[k], where, 1.0)
-    return PairCounts(won, pairs)
-
-
 def recall_at_false_alarms(score: Score, positive: Positive, rate: float) -> float:
     """Give the share of outliers found where `rate` of the good clips are; of tied clips the share that fits counts."""
     if not positive.any() or positive.all():
@@ -120,6 +86,21 @@ def recall_at_false_alarms(score: Score, positive: Positive, rate: float) -> flo
         return 1.0
     share = (rate - alarms[last]) / (alarms[last + 1] - alarms[last])
     return float(found[last] + share * (found[last + 1] - found[last]))
+
+
+def lift(score: Score, positive: Positive) -> float:
+    """Give how many times more outliers lead the ranking than lots would put there.
+
+    Looked at are as many clips as there are outliers; of tied ones the share that fits counts.
+    """
+    n_positive = int(positive.sum())
+    if not n_positive:
+        raise MeadManipError("lift without outliers", expected="at least one")
+    last = np.sort(score)[::-1][n_positive - 1]
+    above, tied = score > last, score == last
+    fits = (n_positive - int(above.sum())) / int(tied.sum())
+    found = int(positive[above].sum()) + fits * int(positive[tied].sum())
+    return found / n_positive / float(positive.mean())
 
 
 def clean_mass_lost(weight: Score, positive: Positive) -> float:

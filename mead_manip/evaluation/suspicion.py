@@ -152,19 +152,23 @@ def random_guess(seen: Evidence) -> Score:
     return np.random.default_rng([seen.seed, 99]).random(len(seen.label))
 
 
-SCORERS: dict[str, Callable[[Evidence], Score]] = {
-    "1 - lambda": one_minus_lambda,
+OURS = "1 - lambda"
+BY_PICTURE: dict[str, Callable[[Evidence], Score]] = {
+    OURS: one_minus_lambda,
     "1 - y": one_minus_y,
     "1 - y, calibrated": calibrated,
     "1 - y, class-adjusted": class_adjusted,
     "margin": margin,
     "entropy / y": weighted_entropy,
+}
+BY_MOVEMENT: dict[str, Callable[[Evidence], Score]] = {
     "sequence classifier": cross_validated,
     "small loss": small_loss,
     "neighbours": neighbours_disagree,
     "magnitude": magnitude,
-    "random": random_guess,
 }
+LOTS: dict[str, Callable[[Evidence], Score]] = {"random": random_guess}
+SCORERS = BY_PICTURE | BY_MOVEMENT | LOTS
 
 
 # ---- calibration --------------------------------------------------------------------------------------------------

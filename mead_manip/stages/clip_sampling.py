@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int32
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.ledger import Ledger
+from mead_manip.artifacts.reading import Opened
 from mead_manip.artifacts.schemas import FaceTrack
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.errors import ArtifactInvalid, MeadManipError, NoFaceError
@@ -64,10 +65,15 @@ def sample_crops(path: Path, count: int) -> Crops:
         index = sample_frames(track.visible[:], count)
         if not len(index):
             raise NoFaceError(f"{path}: no frame shows a face", expected="a visible face")
-        offsets = track.face_offsets[:]
-        # One slice of the bytes per crop: a clip's other frames stay on the disk.
-        encoded = [track.face_bytes[offsets[frame] : offsets[frame + 1]] for frame in index]
+        encoded = _encoded(track, index)
     return Crops([decode(data) for data in encoded], index)
+
+
+def crops_at(path: Path, index: Int32[np.ndarray, " sample"]) -> list[np.ndarray]:
+    """Read the crops of some frames of a FaceTrack that show a face."""
+    with store.opened(FaceTrack, path) as track:
+        encoded = _encoded(track, index)
+    return [decode(data) for data in encoded]
 
 
 def sample_frames(visible: Bool[np.ndarray, " frame"], count: int) -> Int32[np.ndarray, " sample"]:
@@ -80,3 +86,9 @@ def sample_frames(visible: Bool[np.ndarray, " frame"], count: int) -> Int32[np.n
         return np.zeros(0, np.int32)
     places = np.linspace(0, len(frames) - 1, count)
     return np.unique(frames[np.round(places).astype(int)]).astype(np.int32)
+
+
+def _encoded(track: Opened, index: Int32[np.ndarray, " sample"]) -> list[np.ndarray]:
+    """Read one slice of the bytes per crop: a clip's other frames stay on the disk."""
+    offsets = track.face_offsets[:]
+    return [track.face_bytes[offsets[frame] : offsets[frame + 1]] for frame in index]

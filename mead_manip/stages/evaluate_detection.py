@@ -1,39 +1,42 @@
-"""ClipScores, Reconstruction -> does 1 - lambda find bad clips? A page, a table and the numbers as JSON"""
+"""FaceTrack, ClipScores, Reconstruction -> does 1 - lambda find bad clips? A page, a table and the numbers as JSON"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EvaluateDetectionConfig
+from mead_manip.evaluation.corruptions import CORRUPTIONS
 from mead_manip.evaluation.detection_study import (
     MIN_OUTLIERS,
     Corpus,
-    Cost,
     Score,
     cost_of,
     run_known,
     run_test,
     standard_tests,
 )
-from mead_manip.evaluation.injections import Clip, Injection, as_it_is
-from mead_manip.evaluation.suspicion import SCORERS
-from mead_manip.reports.intervals import Estimate, interval_plot
-from mead_manip.reports.study_page import Section, Study, Table, publish_study
+from mead_manip.evaluation.faults import PREFIX, WRONG_PERSON, chosen_rows, with_faults, wrong_people
+from mead_manip.evaluation.injections import Injection, as_it_is
+from mead_manip.evaluation.suspicion import BY_PICTURE, LOTS, OURS, SCORERS
+from mead_manip.evaluation.sweep import Point, sweep
+from mead_manip.models.suppression import suppression_weight
+from mead_manip.stages import detection_report
 from mead_manip.stages.corpus import Known, load_corpus
+from mead_manip.stages.detection_report import FaultFacts, Findings
+from mead_manip.stages.device import choose_device
+from mead_manip.stages.fault_scoring import FaultScorer
 from mead_manip.stages.runner import Progress, Summary
 
 STAGE = "evaluate-detection"
 FOLDER = "evaluate"
 KNOWN = "planted by the data set"
-OURS = "1 - lambda"
-TITLE = "Which clips does CLIP distrust, and rightly?"
+SWEPT = ("T1 flips 20%", "T3 level 1 20%")  # besides what the data set planted
 
-Test = Callable[[Sequence[Clip], int], Injection]
+Judge = Callable[[], list[Score]]
 
 
 def run(
@@ -47,27 +50,32 @@ def run(
 ) -> Summary:
     """Plant known outliers among the scored clips and let every scorer look for them."""
     known = load_corpus(workspace, needed_by=STAGE)
-    tests = dict(standard_tests(known.corpus.clips))
+    truth, sound = _known_injection(known), _sound(known)
     folder = workspace.root / FOLDER
     summary = Summary(STAGE, destination=str(folder / "detection.html"))
-    truth = _known_injection(known)
-    names = [*([KNOWN] if truth is not None else []), *tests]
+    judges = _judges(known, truth, sound, config)
     if dry_run:
-        summary.planned = dict.fromkeys(names, "to do")
+        planned = [PREFIX + name for name in (*CORRUPTIONS, WRONG_PERSON)] if config.faults else []
+        summary.planned = dict.fromkeys([*judges, *planned], "to do")
         return summary
 
-    scores: list[Score] = []
-    for name in progress.clips(names, len(names), STAGE):
-        if truth is not None and name == KNOWN:
-            scores += run_known(known.corpus, truth, config.draws)
-        else:
-            scores += run_test(known.corpus, tests[name], config.seeds, config.draws)
-    cost = cost_of(known.corpus, truth if truth is not None else as_it_is(known.corpus.clips))
-    summary.facts = _facts(known, scores, cost)
-    study = Study(TITLE, _lead(known, config), _sections(known.corpus, scores, cost))
-    publish_study(study, summary.facts | {"clips": known.keys}, folder, "detection")
-    summary.done = [score.test for score in scores if score.scorer == OURS]
-    summary.detail = "; ".join(f"{s.test}: AUROC of {OURS} {s.macro}" for s in scores if s.scorer == OURS)
+    # First what may fail: the model's weights may not be here any more.
+    faults = _faults(workspace, sound, config, common, progress)
+    scores = [score for name in progress.clips(list(judges), len(judges), STAGE) for score in judges[name]()]
+    findings = Findings(
+        known=known,
+        n_sound=len(sound.clips),
+        scores=scores,
+        faults=faults,
+        cost=cost_of(known.corpus, truth if truth is not None else as_it_is(known.corpus.clips)),
+        sweeps=_sweeps(known, truth, sound, config.seeds),
+        seeds=config.seeds,
+        draws=config.draws,
+    )
+    summary.facts = detection_report.publish(findings, folder)
+    ours = [score for score in (*scores, *(fault.scores[0] for fault in faults[1:])) if score.scorer == OURS]
+    summary.done = [score.test for score in ours]
+    summary.detail = "; ".join(f"{score.test}: AUROC of {OURS} {score.macro}" for score in ours)
     return summary
 
 
@@ -82,76 +90,69 @@ def _known_injection(known: Known) -> Injection | None:
     return dataclasses.replace(plain, name=KNOWN, positive=positive)
 
 
-# ---- what is published ----------------------------------------------------------------------------------------------
+def _sound(known: Known) -> Corpus:
+    """Leave known outliers out: what is planted must lie among good clips, and replace them by good ones."""
+    outliers = known.outliers or {}
+    return known.corpus.keep(np.array([not outliers.get(clip.clip_id) for clip in known.corpus.clips]))
 
 
-def _lead(known: Known, config: EvaluateDetectionConfig) -> list[str]:
-    corpus = known.corpus
-    actors = {clip.actor for clip in corpus.clips}
-    return [
-        f"{len(corpus.clips)} clips of {len(actors)} actors, scored by {known.scorer}, threshold {corpus.threshold:g}. "
-        f"Outliers are planted {config.seeds} times per test; intervals (95 %) come from {config.draws} draws of whole "
-        f"actors and all plantings together. With {len(actors)} actors they are rather too narrow than too wide.",
-        "AUROC is the chance that an outlier looks more suspicious than a good clip (0.5: chance). The macro AUROC "
-        "compares only clips of the same label, so that a taste for some emotions wins nothing.",
-    ]
+def _judges(known: Known, truth: Injection | None, sound: Corpus, config: EvaluateDetectionConfig) -> dict[str, Judge]:
+    """Name every test with what runs it."""
+    judges: dict[str, Judge] = {}
+    if truth is not None:
+        judges[KNOWN] = lambda: run_known(known.corpus, truth, config.draws)
+    for name, test in standard_tests(sound.clips).items():
+        judges[name] = lambda test=test: run_test(sound, test, config.seeds, config.draws)  # type: ignore[misc]
+    return judges
 
 
-def _sections(corpus: Corpus, scores: list[Score], cost: Cost) -> list[Section]:
-    tests = list(dict.fromkeys(score.test for score in scores))
-    panels = {
-        test: {s.scorer: Estimate(s.macro.value, s.macro.low, s.macro.high) for s in scores if s.test == test}
-        for test in tests
-    }
-    figure = interval_plot(panels, label="macro AUROC", line=0.5, emphasised=(OURS,), limits=(0.2, 1.02))
-    overview = Table(
-        ("scorer", *tests),
-        tuple(
-            (name, *(str(next(s.macro for s in scores if (s.test, s.scorer) == (test, name))) for test in tests))
-            for name in SCORERS
-        ),
+def _sweeps(known: Known, truth: Injection | None, sound: Corpus, seeds: int) -> dict[str, tuple[Point, ...]]:
+    """Try other thresholds and temperatures on some of the tests."""
+    sweeps = {KNOWN: sweep(known.corpus, [truth])} if truth is not None else {}
+    tests = standard_tests(sound.clips)
+    for name in SWEPT:
+        if name in tests:
+            sweeps[name] = sweep(sound, [tests[name](sound.clips, seed) for seed in range(seeds)])
+    return sweeps
+
+
+# ---- T5 -------------------------------------------------------------------------------------------------------------
+
+
+def _faults(
+    workspace: Workspace, sound: Corpus, config: EvaluateDetectionConfig, common: Common, progress: Progress
+) -> list[FaultFacts]:
+    """Give some good clips every technical fault and let the scorers that look at pictures find them."""
+    if not config.faults:
+        return []
+    chosen = chosen_rows(sound.clips, config.faults)
+    ids = [sound.clips[index].clip_id for index in chosen]
+    facts = []
+    for name, faulty in FaultScorer(workspace, ids, str(choose_device(common.device))).score(progress).items():
+        seen = {int(index): faulty.probability[clip_id] for index, clip_id in zip(chosen, ids, strict=True)}
+        extended, injection = with_faults(sound, name, seen)
+        facts.append(_fault(sound, extended, injection, config.draws, faulty.found))
+    other = wrong_people(sound, chosen.tolist())
+    if other is not None:
+        facts.append(_fault(sound, sound, other, config.draws, None))
+    return facts
+
+
+def _fault(
+    sound: Corpus, corpus: Corpus, injection: Injection, draws: int, found: Mapping[str, float] | None
+) -> FaultFacts:
+    """Judge one fault; `found` says where a detector still finds a face, None where nothing was painted."""
+    # Paint changes no coefficients, another person does: only then can scorers that look at movement tell anything.
+    scorers = SCORERS if found is None else BY_PICTURE | LOTS
+    before, after = (
+        float(np.mean([suppression_weight(y, corpus.threshold) for y in of.evidence(rows, 0).own[injection.positive]]))
+        for of, rows in ((sound, as_it_is(sound.clips)), (corpus, injection))
     )
-    sections = [Section("Macro AUROC of every scorer", (), (overview,), {"detection.png": figure})]
-    sections += [_test_section(test, [s for s in scores if s.test == test]) for test in tests]
-    return [*sections, _cost_section(cost)]
-
-
-def _test_section(test: str, scores: list[Score]) -> Section:
-    labels = sorted({label for score in scores for label in score.by_class})
-    table = Table(
-        ("scorer", "AUROC", "macro", "AP", "recall at 5 %", *labels),
-        tuple(
-            (
-                s.scorer,
-                str(s.auroc),
-                str(s.macro),
-                f"{s.average_precision:.3f}",
-                f"{s.recall:.2f}",
-                *(f"{s.by_class[label]:.2f}" if label in s.by_class else "" for label in labels),
-            )
-            for s in scores
-        ),
+    return FaultFacts(
+        scores=run_known(corpus, injection, draws, scorers),
+        n_clips=int(injection.positive.sum()),
+        mean_lambda_before=before,
+        mean_lambda=after,
+        face_found=None if found is None else float(np.mean(list(found.values()))),
+        refused=None if found is None else float(np.mean([share == 0 for share in found.values()])),
     )
-    return Section(test, (f"{scores[0].prevalence:.1%} of the rows are outliers (the AP of chance).",), (table,))
-
-
-def _cost_section(cost: Cost) -> Section:
-    table = Table(
-        ("label", "mean lambda of good clips"),
-        tuple((label, f"{value:.3f}") for label, value in cost.class_mean.items()),
-    )
-    text = (
-        f"Equation 1 takes {cost.clean_mass_lost:.1%} of the weight of good clips; its means over the labels differ "
-        f"by a factor of {cost.class_skew:.2f}. What differs between labels re-weights emotions; it finds no bad clips."
-    )
-    return Section("What suppression costs the good clips", (text,), (table,))
-
-
-def _facts(known: Known, scores: list[Score], cost: Cost) -> dict[str, Any]:
-    return {
-        "scorer": known.scorer,
-        "threshold": known.corpus.threshold,
-        "n_clips": len(known.corpus.clips),
-        "scores": [dataclasses.asdict(score) for score in scores],
-        "cost": dataclasses.asdict(cost),
-    }

@@ -12,8 +12,8 @@ from mead_manip.evaluation.detection import (
     average_precision,
     clean_mass_lost,
     cluster_bootstrap,
+    lift,
     macro_auroc,
-    pair_counts,
     recall_at_false_alarms,
 )
 
@@ -90,18 +90,9 @@ def test_recall_takes_the_share_of_ties_that_the_rate_leaves_room_for():
     assert recall_at_false_alarms(one_good_above, positive, 0.05) == 0.25
 
 
-@pytest.mark.parametrize("labelled", [False, True])
-def test_pair_counts_draw_as_clips_would(labelled):
-    rng = np.random.default_rng(3)
-    score, positive = rng.integers(0, 6, 80).astype(float), rng.random(80) < 0.4
-    actors = [f"A{k}" for k in rng.integers(0, 4, 80)]
-    labels = [str(k) for k in rng.integers(0, 3, 80)] if labelled else None
-    counts = pair_counts(score, positive, actors, labels)
-    for drawn in ([1, 1, 1, 1], [2, 0, 1, 1], [0, 3, 1, 0]):
-        rows = np.concatenate([np.tile(np.flatnonzero(np.array(actors) == f"A{k}"), n) for k, n in enumerate(drawn)])
-        expected = (
-            macro_auroc(score[rows], positive[rows], [labels[row] for row in rows])
-            if labels is not None
-            else auroc(score[rows], positive[rows])
-        )
-        assert counts.auroc(np.array([drawn], float))[0] == pytest.approx(expected)
+def test_lift_is_the_precision_at_as_many_clips_as_there_are_outliers_over_chance():
+    positive = np.array([True] * 2 + [False] * 8)
+    assert lift(np.arange(10.0, 0, -1), positive) == pytest.approx(5.0)
+    assert lift(np.arange(10.0), positive) == 0.0
+    assert lift(np.zeros(10), positive) == pytest.approx(1.0)
+    assert lift(np.array([9.0, 5, 5, 5, 5, 0, 0, 0, 0, 0]), positive) == pytest.approx((1 + 1 / 4) / 2 / 0.2)

@@ -13,7 +13,7 @@ from mead_manip.stages.runner import SilentProgress
 
 
 def evaluate(workspace: Workspace, **settings):
-    config = EvaluateDetectionConfig(**{"seeds": 2, "draws": 100, **settings})
+    config = EvaluateDetectionConfig(**{"seeds": 2, "draws": 100, "faults": 0, **settings})
     return evaluate_detection.run(workspace, config, Common(), progress=SilentProgress())
 
 
