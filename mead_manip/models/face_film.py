@@ -58,7 +58,7 @@ def next_frames(
 
 
 def share_of(mask: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
-    """Give how much of what was drawn belongs into the frame: nothing of its rim, where training hardly looked."""
+    """Give how much of what was drawn belongs into the frame: nothing of its rim, on which NED is not judged."""
     return (2 * mask - 1).clamp_min(0)
 
 
