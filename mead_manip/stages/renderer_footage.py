@@ -25,6 +25,7 @@ from mead_manip.models.face_model import HeadModel
 from mead_manip.models.manipulation import coefs_of, manipulate
 from mead_manip.models.posed_faces import FaceModel, face_model_of
 from mead_manip.stages.retarget import manipulator_for
+from mead_manip.stages.runner import Summary
 from mead_manip.stages.trained import runs_of, weights_of
 
 CHUNK = 256  # faces posed at once
@@ -51,6 +52,13 @@ class FootageReport:
         if not self.lacks:
             return [*lines, "  nothing is missing that this report looks at"]
         return [*lines, "missing:", *(f"  - {line}" for line in self.lacks)]
+
+    def told(self, summary: Summary) -> Summary:
+        """Put the report into what a stage that only tells has to say."""
+        summary.destination, summary.text = "", "\n".join(self.lines())
+        summary.facts = {"footage": self.as_json()}
+        summary.detail = f"{len(self.lacks)} thing(s) missing" if self.lacks else "nothing missing"
+        return summary
 
     def as_json(self) -> dict[str, Any]:
         """Give the same as plain values."""

@@ -24,7 +24,7 @@ from mead_manip.models.vgg_features import VggFeatures, cached_vgg
 from mead_manip.stages import plan
 from mead_manip.stages.device import choose_device
 from mead_manip.stages.face_views import surface_of
-from mead_manip.stages.renderer_footage import FootageReport, footage_report
+from mead_manip.stages.renderer_footage import footage_report
 from mead_manip.stages.renderer_frames import Clip, RendererFrames, split_of
 from mead_manip.stages.renderer_loop import STAGE, Outcome, RendererJob, learn
 from mead_manip.stages.run_folder import RunFolder
@@ -83,7 +83,7 @@ def _run(
     named = [_prepare(workspace, config, common, Path(v), dry_run=False, progress=quiet) for v in config.video]
     clips = [_clip(workspace, Path(video), str(name)) for video, name in zip(config.video, named, strict=True)]
     if config.report_only:
-        return _reported(summary, footage_report(workspace, [clip.clip_id for clip in clips]))
+        return footage_report(workspace, [clip.clip_id for clip in clips]).told(summary)
     vgg = Path(config.vgg) if config.vgg else cached_vgg()
     provenance = _provenance(workspace, clips, config, common, vgg)
 
@@ -113,14 +113,6 @@ def _run(
         summary.detail = _detail(summary.facts)
     world.wait()
     summary.done.append(config.run)
-    return summary
-
-
-def _reported(summary: Summary, report: FootageReport) -> Summary:
-    """Tell what the footage is worth, and no more."""
-    summary.destination, summary.text = "", "\n".join(report.lines())
-    summary.facts = {"footage": report.as_json()}
-    summary.detail = f"{len(report.lacks)} thing(s) missing" if report.lacks else "nothing missing"
     return summary
 
 
