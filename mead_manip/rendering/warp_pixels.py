@@ -12,6 +12,8 @@ from mead_manip.rendering.rasterizer import draw_depth, empty_buffers, weights_a
 
 STILL = 0.01  # pixels: what moves less has not moved
 UNLIT = 0.004  # of the brightness: what changes less has not changed
+WEIGHTS = (np.float32(0.25), np.float32(0.5), np.float32(0.25))
+TORN = 1.5  # pixels by which motion may jump from one pixel to the next: beyond lies an edge, to be antialiased
 
 
 def seen_change(
@@ -117,6 +119,20 @@ def _add_positions(motion: np.ndarray, places: np.ndarray) -> None:
             places[y, x, 1] = motion[y, x, 1] + y
 
 
+@njit(cache=True, nogil=True, inline="always")
+@no_type_check
+def _is_torn(motion: np.ndarray, y: int, x: int) -> bool:
+    """Tell whether motion jumps between this pixel and one beside it."""
+    if y < 1 or x < 1 or y + 1 >= motion.shape[0] or x + 1 >= motion.shape[1]:
+        return False
+    for row, column in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+        if abs(motion[row, column, 0] - motion[y, x, 0]) > TORN:
+            return True
+        if abs(motion[row, column, 1] - motion[y, x, 1]) > TORN:
+            return True
+    return False
+
+
 @njit(cache=True, nogil=True)
 @no_type_check
 def _put(looked_up: np.ndarray, motion: np.ndarray, ratio: np.ndarray, hole: np.ndarray, image: np.ndarray) -> None:
@@ -125,8 +141,15 @@ def _put(looked_up: np.ndarray, motion: np.ndarray, ratio: np.ndarray, hole: np.
             moved = motion[y, x, 0] ** 2 + motion[y, x, 1] ** 2 > STILL * STILL
             if not (moved or abs(ratio[y, x] - 1.0) > UNLIT or hole[y, x]):
                 continue
+            torn = _is_torn(motion, y, x)
             for k in range(3):
-                image[y, x, k] = min(np.float32(looked_up[y, x, k]) * ratio[y, x] + np.float32(0.5), np.float32(255.0))
+                value = np.float32(looked_up[y, x, k])
+                if torn:
+                    value = np.float32(0.0)
+                    for row in range(y - 1, y + 2):
+                        for column in range(x - 1, x + 2):
+                            value += looked_up[row, column, k] * WEIGHTS[row - y + 1] * WEIGHTS[column - x + 1]
+                image[y, x, k] = min(value * ratio[y, x] + np.float32(0.5), np.float32(255.0))
 
 
 @njit(cache=True, nogil=True)

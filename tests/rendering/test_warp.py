@@ -136,3 +136,20 @@ def test_lips_that_meet_show_no_drawn_mouth(head):
     assert drawn_share(line, wide) == 1.0
     assert 0.0 < drawn_share(closed, parted) < 1.0
     assert drawn_share(wide, wide) == 0.0
+
+
+def test_where_motion_tears_the_edge_is_antialiased_and_still_pixels_stay():
+    from mead_manip.rendering.warp_pixels import put
+
+    looked_up = np.zeros((20, 20, 3), np.uint8)
+    looked_up[:10] = 200
+    motion = np.zeros((20, 20, 2), np.float32)
+    motion[5:10, :, 1] = 6.0  # this half moved far over one that hardly did
+    motion[10:, :, 1] = 0.5
+    image = np.full_like(looked_up, 77)
+
+    put(looked_up, motion, np.ones((20, 20), np.float32), np.zeros((20, 20), bool), image)
+
+    assert (image[:5] == 77).all()
+    assert (image[6:9] == 200).all() and (image[12:] == 0).all()
+    assert (image[9:11, 1:-1] > 40).all() and (image[9:11, 1:-1] < 160).all()
