@@ -36,6 +36,7 @@ __all__ = [
 
 MAX_PIXELS = 8192 * 8192
 MIN_SIDE = 16
+PRESET = "faster"  # of x264: two thirds of the time of "medium" for files as large (1080p with grain, CRF 17)
 # Containers of videos only: a play list, a picture or a text file is none, and must not open further files.
 _CONFINED = {
     "protocol_whitelist": "file",
@@ -205,6 +206,7 @@ def writer_like(
         colour=info.colour,
         pixel_aspect=info.pixel_aspect,
         audio_from=info.path if info.has_audio or info.subtitle_codecs else None,
+        preset=PRESET,
         cut=cut,
         comment=comment,
     )
