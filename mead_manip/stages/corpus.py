@@ -30,6 +30,20 @@ class Known:
     coef_names: tuple[str, ...]
     keys: dict[str, str]  # clip id -> keys of what was read
 
+    @property
+    def truth(self) -> str:
+        """Say what is known of outliers."""
+        if self.outliers is None:
+            return "Which clips are outliers is not known: judges and sources may hold some. "
+        found = sum(1 for kind in self.outliers.values() if kind)
+        return f"The truth names {found} of {len(self.outliers)} clips outliers: judges and sources are free of them. "
+
+    @property
+    def sound(self) -> Corpus:
+        """Leave known outliers out: what is planted must lie among good clips, and replace them by good ones."""
+        outliers = self.outliers or {}
+        return self.corpus.keep(np.array([not outliers.get(clip.clip_id) for clip in self.corpus.clips]))
+
 
 def load_corpus(workspace: Workspace, *, needed_by: str) -> Known:
     """Read every labelled clip that is reconstructed and scored."""

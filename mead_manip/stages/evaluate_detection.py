@@ -50,7 +50,7 @@ def run(
 ) -> Summary:
     """Plant known outliers among the scored clips and let every scorer look for them."""
     known = load_corpus(workspace, needed_by=STAGE)
-    truth, sound = _known_injection(known), _sound(known)
+    truth, sound = _known_injection(known), known.sound
     folder = workspace.root / FOLDER
     summary = Summary(STAGE, destination=str(folder / "detection.html"))
     judges = _judges(known, truth, sound, config)
@@ -88,12 +88,6 @@ def _known_injection(known: Known) -> Injection | None:
     if not MIN_OUTLIERS <= positive.sum() <= len(positive) - MIN_OUTLIERS:
         return None
     return dataclasses.replace(plain, name=KNOWN, positive=positive)
-
-
-def _sound(known: Known) -> Corpus:
-    """Leave known outliers out: what is planted must lie among good clips, and replace them by good ones."""
-    outliers = known.outliers or {}
-    return known.corpus.keep(np.array([not outliers.get(clip.clip_id) for clip in known.corpus.clips]))
 
 
 def _judges(known: Known, truth: Injection | None, sound: Corpus, config: EvaluateDetectionConfig) -> dict[str, Judge]:

@@ -119,7 +119,7 @@ def _lead(trainer: Trainer, ceiling: dict[str, float], n_seeds: int) -> list[str
     roles = trainer.roles.describe()
     return [
         f"Every variant changes one thing of the base, takes {trainer.config.iterations} iterations of the "
-        f"{trainer.config.size} network and {n_seeds} seeds. {roles[0].upper()}{roles[1:]}.",
+        f"{trainer.config.size} network and {n_seeds} seeds. {roles[0].upper()}{roles[1:]}. {trainer.known.truth}",
         "Accuracy is the balanced share of edits, styles drawn from noise, that classifiers of coefficient sequences "
         f"take for the target. On real clips of the edited people they reach: {reached}. Differences (95 %) are paired "
         "by seed, source clip and target, with actors and seeds drawn anew; no correction for the number of variants.",

@@ -42,7 +42,7 @@ from mead_manip.training.recipe import lip_units, recipe_of, settings_of
 from mead_manip.training.start import default_scaling, new_manipulator
 from mead_manip.training.windows import ClipSequence, Labels, Scale, Windows
 
-VERSION = 2  # 2: the lips' correlation
+VERSION = 3  # 2: the lips' correlation; 3: outliers are planted among good clips only
 MOST_SOURCES = 12  # neutral clips that are edited
 MOST_REFERENCES = 3  # clips a reference style is read off, per emotion
 OWN_JUDGES = 6  # from this many actors on the judges get people of their own
@@ -105,7 +105,7 @@ class Trainer:
 
     def __init__(self, known: Known, roles: Roles, config: EvaluateManipulatorConfig | EvaluateOptionsConfig) -> None:
         self.known, self.roles, self.config = known, roles, config
-        self.corpus = _of_actors(known.corpus, roles.training)
+        self.whole, self.sound = _of_actors(known.corpus, roles.training), _of_actors(known.sound, roles.training)
         self.digest = hashlib.sha256(json.dumps([known.keys, known.outliers], sort_keys=True).encode()).hexdigest()[:16]
         self.emotions = self._emotions()
 
@@ -113,12 +113,17 @@ class Trainer:
         """Plant a condition among the training clips; also whether we planted it (else the data set came with it)."""
         if condition not in CONDITIONS:
             raise UsageError(f"unknown condition {condition!r}", expected=", ".join(CONDITIONS))
-        injection = CONDITIONS[condition](self.corpus.clips, seed)
+        corpus = self.corpus(condition)
+        injection = CONDITIONS[condition](corpus.clips, seed)
         if condition != "none" or self.known.outliers is None:
             return injection, condition != "none"
-        kinds = [self.known.outliers[self.corpus.clips[index].clip_id] for index in injection.content]
+        kinds = [self.known.outliers[corpus.clips[index].clip_id] for index in injection.content]
         positive = np.array([bool(kind) for kind in kinds])
         return Injection(injection.name, injection.content, injection.labels, positive), False
+
+    def corpus(self, condition: str) -> Corpus:
+        """Give the clips that a condition starts from: as they are, or the good ones if outliers are to be planted."""
+        return self.whole if condition == "none" else self.sound
 
     def provenance(self, task: Task) -> Provenance:
         """Name everything that decides a result."""
@@ -237,18 +242,19 @@ class Trainer:
     def _diet(self, task: Task) -> tuple[list[ClipSequence], Diet, Injection]:
         config = self._config(task)
         injection, _ = self.injection(task.condition, task.seed)
+        corpus = self.corpus(task.condition)
         if len(config.levels) > 1:
-            injection = all_levels(self.corpus.clips)
-        own = self.corpus.evidence(injection, task.seed)
-        seen = Evidence(own.own, own.label, injection.positive, self.corpus.threshold, task.seed)
+            injection = all_levels(corpus.clips)
+        own = corpus.evidence(injection, task.seed)
+        seen = Evidence(own.own, own.label, injection.positive, corpus.threshold, task.seed)
         diet = BY_NAME[task.arm].diet(seen)
-        served = as_it_is(self.corpus.clips) if diet.as_it_was else injection
+        served = as_it_is(corpus.clips) if diet.as_it_was else injection
         wanted = diet.kept & np.isin(served.labels, self.emotions)
         rows = [
             ClipSequence(
-                Labels(self.corpus.clips[index].clip_id, "", served.labels[row], self.corpus.clips[index].level, ""),
-                self.corpus.coefs[index],
-                np.ones(len(self.corpus.coefs[index]), bool),
+                Labels(corpus.clips[index].clip_id, "", served.labels[row], corpus.clips[index].level, ""),
+                corpus.coefs[index],
+                np.ones(len(corpus.coefs[index]), bool),
             )
             for row, index in enumerate(served.content)
             if wanted[row]
@@ -279,9 +285,9 @@ class Trainer:
 
     def _all_rows(self) -> list[ClipSequence]:
         """Give the training clips as they are: the scale that all arms share."""
-        plain = as_it_is(self.corpus.clips)
+        plain = as_it_is(self.whole.clips)
         return [
-            ClipSequence(Labels("", "", label, 0, ""), self.corpus.coefs[k], np.ones(len(self.corpus.coefs[k]), bool))
+            ClipSequence(Labels("", "", label, 0, ""), self.whole.coefs[k], np.ones(len(self.whole.coefs[k]), bool))
             for k, label in zip(plain.content, plain.labels, strict=True)
             if label in self.emotions
         ]
@@ -289,11 +295,4 @@ class Trainer:
 
 def _of_actors(corpus: Corpus, actors: Sequence[str]) -> Corpus:
     """Keep the clips of some actors."""
-    rows = [row for row, clip in enumerate(corpus.clips) if clip.actor in actors]
-    return Corpus(
-        clips=tuple(corpus.clips[row] for row in rows),
-        classes=corpus.classes,
-        frame_probability=tuple(corpus.frame_probability[row] for row in rows),
-        coefs=tuple(corpus.coefs[row] for row in rows),
-        threshold=corpus.threshold,
-    )
+    return corpus.keep(np.array([clip.actor in actors for clip in corpus.clips]))

@@ -81,7 +81,7 @@ def _lead(study: Study, ceiling: dict[str, float]) -> list[str]:
     roles = trainer.roles.describe()
     return [
         f"All arms start from the same weights and take {config.iterations} iterations of the {config.size} network, "
-        f"{study.n_seeds} seeds. {roles[0].upper()}{roles[1:]}. "
+        f"{study.n_seeds} seeds. {roles[0].upper()}{roles[1:]}. {known.truth}"
         f"Scores by {known.scorer}, threshold {known.corpus.threshold:g}.",
         "Accuracy is the balanced share of edits, styles drawn from noise, that classifiers of coefficient sequences "
         f"take for the target; none of them is CLIP. On real clips of the edited people they reach: {reached}. "
