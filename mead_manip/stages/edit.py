@@ -29,7 +29,7 @@ from mead_manip.stages.edit_settings import DISTORTS, Source, check, from_recipe
 from mead_manip.stages.runner import Progress, Summary
 from mead_manip.stages.trained import run_of, weights_of
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 RECIPE_SCHEMA = "edit/2"
 # Decided by the plans, whose record is in the key, or by the key of the face track.
 _ELSEWHERE = (
