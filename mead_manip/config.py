@@ -89,6 +89,7 @@ class Reconstruct3dConfig:
         "fit", "Reconstructor: fit (the built-in head fitted to the landmarks), deca (FLAME; weights by path)."
     )
     smoothing: float = setting(1.0, "How slowly faces are expected to move; 0.5 follows twice as fast.", minimum=0.05)
+    photometric: bool = setting(False, "Let the crops correct units that landmarks hardly see; for fit.")
     flame: str | None = execution(None, "FLAME for deca; <workspace>/models/flame.h5 (import-flame) where not given.")
     deca_model: str | None = execution(
         None, "deca_model.tar for deca; <workspace>/models/deca_model.tar where not given."
@@ -307,7 +308,9 @@ class EditConfig:
     renderer_run: str | None = setting(
         None, "Run of the neural renderer, if not the one that was trained on this video (the same person, surely)."
     )
-    style_seed: int | None = setting(None, "Seed of the style; --seed where not given.", minimum=0)
+    style_seed: int | None = setting(
+        None, "Draw a style with this seed; the typical one, the mean of many, where not given.", minimum=0
+    )
     styles: int = execution(
         0, "Write a picture of this many styles (seeds) instead, to choose --style-seed from.", minimum=0, maximum=24
     )

@@ -17,15 +17,16 @@ from mead_manip.models.manipulation import bounded, level_and_blend, restyle, st
 from mead_manip.models.manipulator import STYLE, Manipulator
 
 EASES = ("linear", "smooth", "none")
+TYPICAL = 64  # draws whose mean is the typical style of an emotion
 EASE_SECONDS = 0.4  # how long a change takes, half of it before and half after its moment
 
 
 @dataclass(frozen=True)
 class Style:
-    """A blend of emotions, drawn with a seed, or a code that was read off a reference."""
+    """A blend of emotions, typical or drawn with a seed, or a code that was read off a reference."""
 
     blend: Blend = field(default_factory=dict)
-    seed: int = 0
+    seed: int | None = None  # None: the mean of many draws, which no single whim of the mapping network decides
     code: tuple[float, ...] = ()
 
     @property
@@ -76,7 +77,8 @@ class EditPlan:
 
 
 def _style(record: dict[str, Any]) -> Style:
-    return Style(dict(record["blend"]), int(record["seed"]), tuple(record["code"]))
+    seed = record["seed"]
+    return Style(dict(record["blend"]), None if seed is None else int(seed), tuple(record["code"]))
 
 
 def style_code(nets: Manipulator, style: Style, intensity: float = 1.0) -> tuple[Float32[np.ndarray, " style"], float]:
@@ -86,10 +88,11 @@ def style_code(nets: Manipulator, style: Style, intensity: float = 1.0) -> tuple
     """
     if style.code:
         return np.array(style.code, np.float32), intensity
+    drawn = {"seed": 0, "n_styles": TYPICAL} if style.seed is None else {"seed": style.seed}
     codes, share = [], 0.0
     for name, weight in style.blend.items():
         level, blend = level_and_blend(nets, name, intensity)
-        codes.append(weight * style_of_emotion(nets, name, seed=style.seed, level=level))
+        codes.append(weight * style_of_emotion(nets, name, level=level, **drawn))
         share += weight * blend
     return torch.stack(codes).sum(dim=0).cpu().numpy(), share
 

@@ -63,8 +63,6 @@ def run(
         config = from_recipe(config, recipe)
     else:
         check(config)
-        seed = common.seed if config.style_seed is None else config.style_seed
-        config = dataclasses.replace(config, style_seed=seed)
     run_name = run_of(workspace, config.run, "edit", progress)
     config = dataclasses.replace(config, run=run_name)
     sources = sources_of(config)
@@ -153,7 +151,7 @@ class _Work:
         if self.recipe is not None:
             return plans_from(self.recipe)
         config = self.tools.config
-        return plans_of(config, config.style_seed or 0, lambda: self.tools.style_of(str(config.reference), weights))
+        return plans_of(config, config.style_seed, lambda: self.tools.style_of(str(config.reference), weights))
 
     def _provenance(self, clips: Mapping[int, str], plans: Mapping[int, EditPlan], chosen: Chosen) -> Provenance:
         config, workspace = self.tools.config, self.tools.workspace
@@ -197,7 +195,7 @@ def _edits(config: EditConfig, faces: list[Face], plans: Mapping[int, EditPlan])
     """Give what draws the frames: one edit of all faces, or for --grid one of every emotion."""
     if not config.grid:
         return [[face.retargeter(plans[face.number]) for face in faces]]
-    seed = config.style_seed or 0
+    seed = config.style_seed
     return [
         [face.retargeter(single(config, Style({emotion: 1.0}, seed), seed)) for face in faces] for emotion in TARGETS
     ]

@@ -66,7 +66,7 @@ def preview(video: Path, edit: Edit, faces: list[Face], count: int) -> Rgb:
 
 def style_sheet(video: Path, face: Face, plan: EditPlan, count: int) -> Rgb:
     """Draw one frame in several styles, seed by seed: the frame that the edit changes most."""
-    first = plan.passages[0].style.seed
+    first = plan.passages[0].style.seed or 0
     seeds = range(first, first + count)
     edits = [face.retargeter(reseeded(plan, seed)) for seed in seeds]
     change = np.sum([np.abs(edit.after.expression - edit.before.expression).mean(axis=1) for edit in edits], axis=0)

@@ -17,7 +17,7 @@ MOST_INTENSITY = 3.0
 Code = Callable[[], tuple[float, ...]]
 
 
-def plans_of(config: EditConfig, seed: int, reference: Code) -> dict[int, EditPlan]:
+def plans_of(config: EditConfig, seed: int | None | None, reference: Code) -> dict[int, EditPlan]:
     """Give the plan of every face that is edited; `reference` reads the style off `--reference`."""
     face = config.face or 1
     if config.timeline:
@@ -31,19 +31,19 @@ def plans_of(config: EditConfig, seed: int, reference: Code) -> dict[int, EditPl
     return {number or face: single(config, Style(blend, seed), seed) for number, blend in targets.items()}
 
 
-def single(config: EditConfig, style: Style, seed: int) -> EditPlan:
+def single(config: EditConfig, style: Style, seed: int | None | None) -> EditPlan:
     """Give the plan of one style, from --start to --end: nothing outside changes, the change is inside."""
     start = None if not config.start else config.start + EASE_SECONDS / 2
     end = None if config.end is None else config.end - EASE_SECONDS / 2
     return _plan(config, seed, (Passage(style, config.intensity, start, end),))
 
 
-def _plan(config: EditConfig, seed: int, passages: tuple[Passage, ...]) -> EditPlan:
+def _plan(config: EditConfig, seed: int | None | None, passages: tuple[Passage, ...]) -> EditPlan:
     neutral = Style({"neutral": 1.0}, seed) if config.from_emotion == "neutral" else None
     return EditPlan(passages, neutral, config.lip_lock)
 
 
-def read_timeline(path: Path, seed: int, intensity: float = 1.0) -> tuple[Passage, ...]:
+def read_timeline(path: Path, seed: int | None | None, intensity: float = 1.0) -> tuple[Passage, ...]:
     """Read a CSV of start,end,emotion,intensity,ease: seconds, a blend, a number, a kind of change.
 
     An empty start is the first frame, an empty end the last; an empty intensity is 1 and an empty ease smooth.
@@ -74,7 +74,7 @@ def read_timeline(path: Path, seed: int, intensity: float = 1.0) -> tuple[Passag
     return tuple(passages)
 
 
-def _passage(row: dict[str, str], where: str, seed: int, intensity: float) -> Passage:
+def _passage(row: dict[str, str], where: str, seed: int | None | None, intensity: float) -> Passage:
     start, end = _number(row["start"], "start", where), _number(row["end"], "end", where)
     if end is not None and end <= (start or 0.0):
         raise UsageError(f"{where}: end {row['end']} is not after start {row['start'] or 0}", expected="rising seconds")

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from mead_manip.models.edit_plan import EASE_SECONDS, EditPlan, Passage, Style, curves, planned_coefs, weight_of
+from mead_manip.models.edit_plan import (
+    EASE_SECONDS,
+    TYPICAL,
+    EditPlan,
+    Passage,
+    Style,
+    curves,
+    planned_coefs,
+    weight_of,
+)
 from mead_manip.models.manipulation import manipulate
 from mead_manip.models.manipulator import Architecture, Manipulator
 
@@ -106,3 +115,12 @@ def test_a_plan_survives_json_bit_for_bit(nets, source):
     assert back == plan
     assert np.array_equal(planned_coefs(nets, source, back, TIMES), planned_coefs(nets, source, plan, TIMES))
     assert not dataclasses.replace(plan, passages=(Passage(HAPPY),)).is_timed and plan.is_timed
+
+
+def test_the_typical_style_is_the_mean_of_many_and_survives_its_record(nets, source):
+    typical = Passage(Style({"happy": 1.0}))
+    plan = EditPlan((typical,))
+    assert EditPlan.from_record(plan.record()) == plan and plan.passages[0].style.seed is None
+    mean = manipulate(nets, source, emotion="happy", n_styles=TYPICAL, seed=0)
+    assert np.array_equal(edited(nets, source, typical), mean)
+    assert not np.array_equal(mean, edited(nets, source, Passage(HAPPY)))
