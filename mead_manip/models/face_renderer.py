@@ -80,7 +80,7 @@ class FaceView(NamedTuple):
     nmfc: Float[Tensor, "batch 3 height width"]
     shape: Float[Tensor, "batch 1 height width"]
     eyes: Float[Tensor, "batch 1 height width"]  # discs at the pupils: the red channel of NED's picture
-    appearance: Float[Tensor, "batch 3 height width"]  # the person's mean colours on this geometry
+    appearance: Float[Tensor, "batch 3 height width"]  # the person's mean colours on this geometry, in `surroundings`
     surroundings: Float[Tensor, "batch 3 height width"]  # the frame itself, black wherever `mask` is not 0
     mask: Float[Tensor, "batch 1 height width"]  # how much of the generated picture counts, fading to 0 at its rim
 

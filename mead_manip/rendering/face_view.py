@@ -12,18 +12,20 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int, UInt8
 
 from mead_manip.geometry import invert_affine, transform_points, umeyama
 from mead_manip.rendering.conditioning import vertex_normals
 from mead_manip.rendering.conditioning_face import FaceSurface, eye_image
 from mead_manip.rendering.rasterizer import rasterize
+from mead_manip.rendering.warp import push_pull
 
 # Eye centres, nose base and mouth corners of a head at rest, in sizes of the square; the subject's right comes first.
 _TEMPLATE = np.array([[0.37, 0.39], [0.63, 0.39], [0.5, 0.573], [0.40, 0.70], [0.60, 0.70]])
 _RAISE = 0.32  # of the brows, to take in the forehead that moves with them; in distances of the outer eye corners
 _GROW, _FADE = 0.16, 0.12  # how far the mask reaches beyond the face, and how much of that is its soft rim; likewise
-_SEEN = 0.2  # normal z from which the colour of a vertex is believed
+_SEEN = 0.35  # normal z from which the colour of a vertex is believed
+_SPREAD = 20  # edges of the mesh over which colours spread to vertices that were never seen
 
 Square = UInt8[np.ndarray, "size size 3"]
 Points = Float[np.ndarray, "68 2"]
@@ -77,7 +79,11 @@ class FacePainter:
         (nmfc, shape), appearance = self.surface.draw_dressed(upright, camera, size, size, self.dress)
         eyes = eye_image(face.landmarks_px, face.pupils_px, size, size)[..., 0]
         mask = face_mask([face.landmarks_px, *others], size)
-        return Drawn(nmfc, shape, eyes, appearance, np.where(mask[..., None] > 0, np.uint8(0), square), mask)
+        surroundings = np.where(mask[..., None] > 0, np.uint8(0), square)
+        if self.dress is not None:
+            of_face = appearance.any(axis=2) & (_outline(face.landmarks_px, size) > 0)
+            appearance = _joined(appearance, of_face, surroundings, mask == 0)
+        return Drawn(nmfc, shape, eyes, appearance, surroundings, mask)
 
 
 def square_from_frame(rest_px: Points, size: int) -> Float64[np.ndarray, "2 3"]:
@@ -102,14 +108,29 @@ def face_mask(faces: Sequence[Points], size: int) -> UInt8[np.ndarray, "size siz
     inside = np.zeros((size, size), np.uint8)
     reach = 1.0
     for points in faces:
-        outer = float(np.linalg.norm(points[36] - points[45]))
-        reach = max(reach, outer)
-        brows = points[17:27] - [0.0, _RAISE * outer]
-        hull = cv2.convexHull(np.concatenate([points[:17], brows]).astype(np.float32))
-        cv2.fillConvexPoly(inside, np.rint(hull).astype(np.int32), 1)
+        reach = max(reach, float(np.linalg.norm(points[36] - points[45])))
+        inside |= _outline(points, size)
     distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     share = np.clip((_GROW * reach - distance) / (_FADE * reach), 0.0, 1.0)
     return np.rint(255 * share * share * (3 - 2 * share)).astype(np.uint8)
+
+
+def _outline(points: Points, size: int) -> UInt8[np.ndarray, "size size"]:
+    """Fill a face from the jaw to above the brows with 1."""
+    brows = points[17:27] - [0.0, _RAISE * float(np.linalg.norm(points[36] - points[45]))]
+    hull = cv2.convexHull(np.concatenate([points[:17], brows]).astype(np.float32))
+    filled = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(filled, np.rint(hull).astype(np.int32), 1)
+    return filled
+
+
+def _joined(
+    face: Square, of_face: Bool[np.ndarray, "size size"], around: Square, of_around: Bool[np.ndarray, "size size"]
+) -> Square:
+    """Put a face into what surrounds it; what neither shows is filled smoothly from both."""
+    known = (of_face | of_around).astype(np.float32)
+    values = np.where(of_face[..., None], face, around).astype(np.float32)
+    return np.rint(push_pull(values, known)).clip(1, 255).astype(np.uint8)
 
 
 def pasted(
@@ -165,6 +186,19 @@ class MeanColours:
         self.weight += weight
 
     def colours(self) -> UInt8[np.ndarray, "vertex 3"]:
-        """Give the means, from 1 to 255; 0 where no frame showed the vertex."""
-        mean = np.rint(self.total / np.maximum(self.weight, 1e-6)).clip(1, 255)
-        return np.where(self.weight > 0, mean, 0).astype(np.uint8)
+        """Give the means, from 1 to 255; 0 far from all that any frame showed."""
+        known = self.weight > 0
+        if not known.any():
+            return np.zeros(self.total.shape, np.uint8)
+        mean = self.total / np.maximum(self.weight, 1e-6)
+        edges = self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+        edges = np.concatenate([edges, edges[:, ::-1]])
+        for _ in range(_SPREAD):
+            # A vertex that no frame showed takes the colour of those around it.
+            total, count = np.zeros_like(mean), np.zeros_like(self.weight)
+            given = edges[known[edges[:, 1], 0] & ~known[edges[:, 0], 0]]
+            np.add.at(total, given[:, 0], mean[given[:, 1]])
+            np.add.at(count, given[:, 0], 1.0)
+            mean = np.where(known, mean, total / np.maximum(count, 1.0))
+            known = known | (count > 0)
+        return np.where(known, np.rint(mean).clip(1, 255), 0).astype(np.uint8)

@@ -155,14 +155,18 @@ def train(learner: Learner, footage: Footage, sequences: Sequences, steps: Itera
     for step in steps:
         pieces = sequences.pieces(step)[part]
         moments, fakes, previous = drawn_in_order(learner, footage, pieces, None if pieces[0].fresh else previous)
-        real_judged = judged(learner, moments, [moment.target for moment in moments])
+        is_judged = step >= recipe.judged_from
+        real_judged = judged(learner, moments, [moment.target for moment in moments]) if is_judged else {}
         with frozen(learner.judges):
-            terms = generator_terms(learner, moments, fakes, real_judged)
-            learner.update(share * weighted(terms, recipe.generator_weights), "generator")
+            terms = closeness_terms(learner, moments, fakes)
+            if is_judged:
+                terms |= judgement_terms(judged(learner, moments, fakes), real_judged)
+            learner.update(share * weighted(terms, recipe.weights_at(step)), "generator")
 
-        fake_judged = judged(learner, moments, [fake.detach() for fake in fakes])
-        verdicts = judge_terms(real_judged, fake_judged)
-        learner.update(share * torch.stack(list(verdicts.values())).sum(), "judges")
+        verdicts: Terms = {}
+        if is_judged:
+            verdicts = judge_terms(real_judged, judged(learner, moments, [fake.detach() for fake in fakes]))
+            learner.update(share * torch.stack(list(verdicts.values())).sum(), "judges")
 
         learner.step = step + 1
         learner.update_average()
@@ -225,18 +229,21 @@ def judged(learner: Learner, moments: Sequence[Moment], pictures: Sequence[Tenso
     return found
 
 
-def generator_terms(
-    learner: Learner, moments: Sequence[Moment], fakes: Sequence[Tensor], real: Judgements
-) -> Terms:  # fmt: skip
-    """Drawn frames should pass for real ones, and be like them where they are looked at closely."""
-    fake, target = torch.cat(list(fakes)), torch.cat([moment.target for moment in moments])
-    mask = torch.cat([(moment.view.mask > 0).float() for moment in moments])
-    judgement = judged(learner, moments, fakes)
+def judgement_terms(fake: Judgements, real: Judgements) -> Terms:
+    """Drawn frames should pass for real ones, and be seen as the real ones are."""
     terms = {}
     for judge, prefix in (("picture", ""), ("mouth", "mouth_"), ("sequence", "temporal_")):
-        if judge in judgement:
-            terms[f"{prefix}adversarial"] = verdict_distance(judgement[judge], 1.0)
-            terms[f"{prefix}matching"] = feature_distance(judgement[judge], real[judge])
+        if judge in fake:
+            terms[f"{prefix}adversarial"] = verdict_distance(fake[judge], 1.0)
+            terms[f"{prefix}matching"] = feature_distance(fake[judge], real[judge])
+    return terms
+
+
+def closeness_terms(learner: Learner, moments: Sequence[Moment], fakes: Sequence[Tensor]) -> Terms:
+    """Drawn frames should be like the real ones, above all at the mouth."""
+    fake, target = torch.cat(list(fakes)), torch.cat([moment.target for moment in moments])
+    mask = torch.cat([(moment.view.mask > 0).float() for moment in moments])
+    terms = {}
     if learner.vgg is None:
         terms["perceptual"] = pyramid_distance(fake, target, mask)
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mead_manip.training.renderer_sequences import Schedule
 
+JUDGED = ("adversarial", "matching")  # ends of the names of terms that judges give
 JUDGED_TOGETHER = 2  # frames, at least, where the judge of sequences is asked for
 MOUTH = 72 / 256  # side of the square around the mouth, in sizes of the picture
 
@@ -23,6 +24,7 @@ class RendererRecipe:
     betas: tuple[float, float] = (0.5, 0.999)
     discriminator_width: int = 64
     ema: float = 0.999
+    judged_from: int = 0  # iterations before the judges join: until then only closeness to the truth counts
     jitter: float = 0.01  # of geometry, every picture by itself: shift in sizes of the picture, and scale
     weights: Mapping[str, float] = field(
         default_factory=lambda: {
@@ -36,22 +38,29 @@ class RendererRecipe:
     @property
     def generator_weights(self) -> dict[str, float]:
         """Give the weight of every term of the generator."""
-        over_time = {"temporal_adversarial": 1.0, "temporal_matching": 10.0} if self.temporal else {}
+        over_time = {f"temporal_{name}": self.weights[name] for name in JUDGED} if self.temporal else {}
         return {**self.weights, **over_time}
+
+    def weights_at(self, step: int) -> dict[str, float]:
+        """Give the weights of the terms that a step has."""
+        if step >= self.judged_from:
+            return self.generator_weights
+        return {name: weight for name, weight in self.generator_weights.items() if not name.endswith(JUDGED)}
 
 
 _SIZES: dict[str, dict[str, Any]] = {
     "full": {},
     "small": {
         "schedule": Schedule(per_step=1, lengths=(8,), stretch=8, sequences=2),
-        "iterations": 6000,
-        "learning_rate": 4e-4,
+        "iterations": 8000,
+        "learning_rate": 6e-4,
         "discriminator_width": 16,
         "ema": 0.998,
+        "judged_from": 2000,
         "jitter": 0.0,
         "weights": {
-            "adversarial": 1.0, "matching": 5.0, "perceptual": 10.0, "pixel": 10.0,
-            "mouth_adversarial": 1.0, "mouth_matching": 5.0, "mouth_pixel": 10.0,
+            "adversarial": 0.2, "matching": 2.0, "perceptual": 10.0, "pixel": 10.0,
+            "mouth_adversarial": 0.2, "mouth_matching": 2.0, "mouth_pixel": 10.0,
         },
     },
 }  # fmt: skip
