@@ -16,7 +16,7 @@ from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction, RendererWeights
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, TrainRendererConfig, result_params
-from mead_manip.errors import ArtifactInvalid, UsageError
+from mead_manip.errors import ArtifactInvalid, InputMissing, UsageError
 from mead_manip.media.video import probe
 from mead_manip.models.face_renderer import Architecture, FaceGenerator
 from mead_manip.models.posed_faces import face_model_of
@@ -126,6 +126,8 @@ def _refuse_impossible(config: TrainRendererConfig, device: torch.device) -> Non
         raise UsageError("--iterations with --minutes", expected="one of them")
     if config.precision == "bf16" and device.type != "cuda":
         raise UsageError(f"--precision bf16 on {device.type}", expected="fp32, or --device cuda")
+    if config.vgg and not Path(config.vgg).is_file():
+        raise InputMissing(f"--vgg {config.vgg}: no such file", expected="torchvision's VGG-19 weights (.pth)")
     if config.init == config.run:
         raise UsageError(f"--init {config.init}: the run itself", expected="another run", remedy="name it with --run")
 

@@ -56,7 +56,7 @@ _SIZES: dict[str, dict[str, Any]] = {
         "learning_rate": 6e-4,
         "discriminator_width": 16,
         "ema": 0.998,
-        "judged_from": 2000,
+        "judged_from": 1000,
         "jitter": 0.0,
         "weights": {
             "adversarial": 0.2, "matching": 2.0, "perceptual": 10.0, "pixel": 10.0,
