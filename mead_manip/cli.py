@@ -84,13 +84,13 @@ app.add_typer(train, name="train")
 
 
 @train.callback()
-@options(config.TrainConfig, in_context=True)
-def train_manipulator(given: Given, context: typer.Context) -> None:
+@options(config.TrainConfig, of_group=True)
+def train_manipulator(given: Given, subcommand: str | None) -> None:
     """Train the manipulator on the reconstructed clips; `train renderer` trains what draws a person."""
-    if context.invoked_subcommand is None:
+    if subcommand is None:
         _finish("train", given)
     elif given.anything:
-        raise typer.BadParameter(f"options belong after `train {context.invoked_subcommand}`")
+        raise typer.BadParameter(f"options belong after `train {subcommand}`")
 
 
 @train.command("renderer")

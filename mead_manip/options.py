@@ -45,10 +45,10 @@ _SWITCHES = {
 }
 
 
-def options(kind: type, *, in_context: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def options(kind: type, *, of_group: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command every field of its config as an option, the common options and the switches.
 
-    A command `in_context` also takes typer's context: it may have subcommands.
+    A command that stands for a group is also told which of its subcommands was typed.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -56,7 +56,7 @@ def options(kind: type, *, in_context: bool = False) -> Callable[[Callable[..., 
         taken = {parameter.name for parameter in own}
         # `synth` has a seed of its own: one --seed is enough.
         common = [_parameter(Common, field) for field in dataclasses.fields(Common) if field.name not in taken]
-        context = [_context()] if in_context else []
+        context = [_context()] if of_group else []
         switches = [_switch(name, text) for name, text in _SWITCHES.items()]
 
         @functools.wraps(command)
@@ -68,7 +68,7 @@ def options(kind: type, *, in_context: bool = False) -> Callable[[Callable[..., 
                     common={parameter.name: values[parameter.name] for parameter in common},
                     **{parameter.name: values[parameter.name] for parameter in switches},
                 ),
-                **{parameter.name: values[parameter.name] for parameter in context},
+                **({"subcommand": values["context"].invoked_subcommand} if of_group else {}),
             )
 
         parameters = [*context, *own, *common, *switches]

@@ -159,3 +159,12 @@ def test_only_the_command_line_exits_or_prints():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             assert called not in ("exit", "sys.exit", "os._exit"), f"{path.name}:{node.lineno} exits"
+
+
+def test_train_is_a_command_and_a_group_and_loses_no_option(in_folder):
+    alone = run("train", "--dry-run")
+    assert alone.exit_code == 3 and "run `mead-manip preprocess PATH` first" in alone.stderr
+    lost = run("train", "--size", "small", "renderer", "talk.mp4")
+    assert lost.exit_code == 2 and "options belong after `train renderer`" in lost.stderr
+    missing = run("train", "renderer", "talk.mp4")
+    assert missing.exit_code == 3 and "talk.mp4" in missing.stderr

@@ -7,6 +7,7 @@ of the last frames and what it drew of the frames before; where nothing was draw
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -112,20 +113,20 @@ def composited(
     return torch.where(view.mask > 0, generated, 2 * view.surroundings - 1)
 
 
-class FaceGenerator(nn.Module):
+class FaceGenerator(nn.Module, ABC):
     """Common ground of the generators: how they are made, called, stored."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
 
+    @abstractmethod
     def forward(
         self,
         conditioning: Float[Tensor, "batch conditioning height width"],
         previous: Float[Tensor, "batch generated height width"],
     ) -> Float[Tensor, "batch 3 height width"]:
         """Draw a frame; `previous` holds the last `n_previous` composited frames, oldest first."""
-        raise NotImplementedError
 
     @classmethod
     def of(cls, architecture: Architecture) -> FaceGenerator:

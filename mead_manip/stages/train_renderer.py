@@ -122,6 +122,9 @@ def _run(
 def _refuse_impossible(config: TrainRendererConfig, device: torch.device) -> None:
     if not config.video:
         raise UsageError("train renderer: no video", expected="one or more videos of a person who speaks")
+    for video in config.video:
+        if not Path(video).is_file():
+            raise InputMissing(f"train renderer: {video}: no such file", expected="a video")
     if config.iterations is not None and config.minutes is not None:
         raise UsageError("--iterations with --minutes", expected="one of them")
     if config.precision == "bf16" and device.type != "cuda":
