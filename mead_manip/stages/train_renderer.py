@@ -204,7 +204,9 @@ def _job(
     bf16 = config.precision == "bf16" or (config.precision == "auto" and device.type == "cuda")
     recipe = renderer_recipe(config.size, bf16=bf16, temporal=config.temporal, learning_rate=config.learning_rate)
     if recipe.schedule.sequences < world.size:
-        raise UsageError(f"{world.size} processes for {recipe.schedule.sequences} sequences", expected="fewer")
+        wider = dataclasses.replace(recipe.schedule, sequences=world.size)
+        recipe = dataclasses.replace(recipe, schedule=wider)
+        progress.say(f"{STAGE}: {world.size} sequences a step, one for each process")
     split = split_of(clips, config.most_frames)
     sequences = Sequences(split.training, recipe.schedule, common.seed)
     model = face_model_of(face_model, flame)
