@@ -16,11 +16,11 @@ from jaxtyping import Bool, Float, Float32, Int64, UInt8
 
 from mead_manip.evaluation.fitting import coefficient_correlation
 from mead_manip.models.lip_lock import closure
+from mead_manip.rendering.face_zone import face_outline
 
 DOUBT = 0.1  # variance of an identity coefficient that no statistics of people tell
 CLOSED = 0.5  # of `closure`: from here on lips count as closed
 REACH = 0.6  # inter-ocular distances about the face that belong to it
-FOREHEAD = 0.8  # height of the forehead above the eyes, in distances from eyes to chin
 
 Rgb = UInt8[np.ndarray, "height width rgb=3"]
 Mask = Bool[np.ndarray, "height width"]
@@ -167,21 +167,13 @@ def face_mask(landmarks_px: Float[np.ndarray, "face 68 2"], size: tuple[int, int
     """
     mask = np.zeros(size, np.uint8)
     for points in landmarks_px.astype(np.float32):
-        outline = np.concatenate([points, _forehead(points)]) if reach > 0 else points
+        outline = face_outline(points) if reach > 0 else points
         hull = np.rint(cv2.convexHull(outline)).astype(np.int32)
         cv2.fillConvexPoly(mask, hull, 1)
         radius = round(reach * float(np.linalg.norm(points[36] - points[45])))
         if radius > 0:  # a pen of this size about the hull
             cv2.polylines(mask, [hull], isClosed=True, color=1, thickness=2 * radius + 1)
     return mask.astype(bool)
-
-
-def _forehead(points: Float32[np.ndarray, "68 2"]) -> Float32[np.ndarray, "3 2"]:
-    """Give three points about as far above the eyes as the chin is below them."""
-    eyes = points[36:48].mean(axis=0)
-    up = FOREHEAD * (eyes - points[8])
-    temples = np.stack([points[0], eyes, points[16]])
-    return (temples + np.array([[0.7], [1.0], [0.7]], np.float32) * up).astype(np.float32)
 
 
 def sharpness(rgb: Rgb, mask: Mask) -> float:

@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.rendering.eyes import still_eyes
+from mead_manip.rendering.face_zone import face_zone
 from mead_manip.rendering.mouth import MouthPainter, drawn_share
 from mead_manip.rendering.relighting import shading_ratio
-from mead_manip.rendering.warp_pixels import add_positions, halved, join, put, seen_change
+from mead_manip.rendering.warp_pixels import add_positions, halved, join, keep_within, put, seen_change
 
 HIDDEN_BEHIND = 0.04  # of the head's height: skin this far in front of a point hides it
 
@@ -62,7 +63,7 @@ class WarpRenderer:
         """Return a copy of `frame` in which the head `old` looks like `new`.
 
         Vertices are (x px, y px, depth px), larger depth is nearer; the landmarks are of these heads. Pixels
-        outside the face region come back bit for bit.
+        outside the face's zone (`face_zone`) come back bit for bit: collars and hair do not follow the jaw.
         """
         reach = self.settings.reach * interocular(old_landmarks)
         region = face_region(old[self.used], new[self.used], reach, frame.shape[:2])
@@ -77,6 +78,7 @@ class WarpRenderer:
         holes = inside(covered)
         fill_and_fade(motion, ratio, covered, holes, reach)
         motion = still_eyes(motion, covered, new_landmarks - shift[:2])
+        keep_within(motion, ratio, face_zone(old_landmarks - shift[:2], source.shape[:2]))
         result = frame.copy()
         image = result[y0:y1, x0:x1]
         put(look_up(source, motion), motion, ratio, holes, image)

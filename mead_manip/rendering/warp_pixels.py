@@ -81,6 +81,13 @@ def join(
     _join(motion, ratio, covered, filled, distance, np.float32(1.0 / max(reach, 1.0)))
 
 
+def keep_within(
+    motion: Float32[np.ndarray, "h w 2"], ratio: Float32[np.ndarray, "h w"], zone: Float32[np.ndarray, "h w"]
+) -> None:
+    """Weaken motion and change of light by `zone` (1 all of it, 0 none), in place."""
+    _keep_within(motion, ratio, zone)
+
+
 # ---- kernels -------------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +138,18 @@ def _is_torn(motion: np.ndarray, y: int, x: int) -> bool:
         if abs(motion[row, column, 1] - motion[y, x, 1]) > TORN:
             return True
     return False
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _keep_within(motion: np.ndarray, ratio: np.ndarray, zone: np.ndarray) -> None:
+    for y in range(zone.shape[0]):
+        for x in range(zone.shape[1]):
+            weight = zone[y, x]
+            if weight < np.float32(1.0):
+                motion[y, x, 0] *= weight
+                motion[y, x, 1] *= weight
+                ratio[y, x] = np.float32(1.0) + weight * (ratio[y, x] - np.float32(1.0))
 
 
 @njit(cache=True, nogil=True)

@@ -22,7 +22,7 @@ from mead_manip.stages.runner import Progress, Summary
 from mead_manip.stages.trained import runs_of, weights_of
 
 STAGE = "compare"
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 SCHEMA = "comparison/1"
 # An edit alone, whatever the settings of `edit` are.
 PLAIN: dict[str, Any] = {"side_by_side": False, "grid": False, "styles": 0, "preview": 0, "trim": False}

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from mead_manip.rendering.face_zone import face_zone
+
 
 @pytest.fixture(scope="module")
 def head():
@@ -62,6 +64,7 @@ def test_nothing_outside_the_face_changes_and_the_source_stays(head, renderer, f
     moved = np.abs(new[:, :2] - old[:, :2]).max(axis=1) > 0.02
     points = np.concatenate([old[moved, :2], new[moved, :2]])
     assert len(changed) > 100
+    assert (face_zone(old_landmarks, (SIZE, SIZE))[changed[:, 1], changed[:, 0]] > 0).all()
     assert (changed >= points.min(axis=0) - reach).all()
     assert (changed <= points.max(axis=0) + reach).all()
     assert np.array_equal(frame, before)
