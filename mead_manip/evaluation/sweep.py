@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 
 from mead_manip.evaluation.detection import auroc, clean_mass_lost, macro_auroc
 from mead_manip.evaluation.detection_study import Corpus
@@ -44,7 +44,8 @@ def sweep(
     thresholds = sorted({*np.linspace(0, 1, STEPS + 1).round(6).tolist(), corpus.threshold})
     points = []
     for temperature in temperatures:
-        own = [_own(corpus, planted, temperature) for planted in plantings]
+        clips = np.stack([at_temperature(frames, temperature).mean(axis=0) for frames in corpus.frame_probability])
+        own = [clips[planted.content, _classes(corpus, planted)] for planted in plantings]
         for threshold in thresholds:
             for normalised in (False, True):
                 trials = [
@@ -77,11 +78,8 @@ def _mildest(points: Sequence[Point], thresholds: Sequence[float]) -> Point:
     return min((point for point in points if point.threshold in thresholds), key=lambda point: point.clean_mass_lost)
 
 
-def _own(corpus: Corpus, planted: Injection, temperature: float) -> Weights:
-    """Give y of every row at another temperature."""
-    clips = [at_temperature(frames, temperature).mean(axis=0) for frames in corpus.frame_probability]
-    labels = [corpus.classes.index(label) for label in planted.labels]
-    return np.array([clips[index][label] for index, label in zip(planted.content, labels, strict=True)])
+def _classes(corpus: Corpus, planted: Injection) -> Int64[np.ndarray, " row"]:
+    return np.array([corpus.classes.index(label) for label in planted.labels], np.int64)
 
 
 def _measure(own: Weights, planted: Injection, threshold: float, normalised: bool) -> Mapping[str, float]:

@@ -229,8 +229,9 @@ def _sweep_section(test: str, points: Sequence[Point], threshold: float) -> Sect
         "Temperatures are times that of the scores. Dividing lambda by the mean of its label's clips changes no rank "
         "within a label, so the macro AUROC is the same; it changes the pooled one, and what emotions count.",
     )
-    name = "detection_sweep_" + "".join(letter if letter.isalnum() else "-" for letter in test.lower()) + ".png"
-    return Section(f"Other thresholds: {test}", texts, (by_threshold, by_temperature), {name: figure})
+    place = "".join(letter if letter.isalnum() else "-" for letter in test.lower()).strip("-")
+    figures = {f"detection_sweep_{place}.png": figure}
+    return Section(f"Other thresholds: {test}", texts, (by_threshold, by_temperature), figures)
 
 
 # ---- below: cells ---------------------------------------------------------------------------------------------------
