@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from mead_manip.artifacts.assets import asset_digest
-from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
+from mead_manip.artifacts.assets import asset_digest, load_asset
+from mead_manip.artifacts.schemas import FaceTrack, PhotometricRefiner, Reconstruction
 from mead_manip.errors import NoFaceError
 from mead_manip.models.beliefs import (
     as_seen,
@@ -23,6 +23,7 @@ from mead_manip.models.face_model import load_head
 from mead_manip.models.fitting import Effort, Fit, Person, Priors, find_clip_person, fit_clip
 from mead_manip.models.gaze import eyeballs_of, gaze_of, lids_beside_gaze, pupils_beside_corners, steady_gaze
 from mead_manip.models.observation import Observation, Picture, observe
+from mead_manip.models.photometric import Skin, read_clip, refine
 from mead_manip.models.point_head import N_FACE, N_RIGID, PointHead, mean_landmarks, point_head
 from mead_manip.models.threads import threads
 
@@ -30,21 +31,27 @@ VERSION = 6  # raised by hand when the same landmarks give other coefficients
 HEAD = "head.h5"
 _PIECE = 1024  # frames
 _PEOPLE: dict[Hashable, Person] = {}
+PHOTOMETRIC = "photometric.h5"
 ASSETS = (HEAD, "face_prior.h5", "landmark_conventions.h5")
 
 
 class FittingReconstructor:
-    """Fit identity, expression, jaw, eyelids, pose and camera; `smoothing` scales how slowly a face may move."""
+    """Fit identity, expression, jaw, eyelids, pose and camera; `smoothing` scales how slowly a face may move.
+
+    `photometric` lets the crops correct, within a shot, the units that landmarks hardly see.
+    """
 
     name = "fit"
 
-    def __init__(self, smoothing: float = 1.0) -> None:
+    def __init__(self, smoothing: float = 1.0, photometric: bool = False) -> None:
         self.smoothing = smoothing
+        self.photometric = photometric
 
     @property
     def digest(self) -> str:
         """Name the solver's version and the contents of what it reads."""
-        return "-".join([f"{self.name}@{VERSION}", *(asset_digest(name)[:12] for name in ASSETS)])
+        read = [*ASSETS, PHOTOMETRIC] if self.photometric else ASSETS
+        return "-".join([f"{self.name}@{VERSION}", *(asset_digest(name)[:12] for name in read)])
 
     def reconstruct(self, track: FaceTrack, at_rest: Sequence[FaceTrack] = ()) -> Reconstruction:
         """Fit a whole clip at once; frames without a face are bridged.
@@ -61,7 +68,8 @@ class FittingReconstructor:
             if at_rest:
                 priors = of_person(priors, self._person(at_rest))
             fit = fit_clip(self._seen_by(track), seen, priors, default_trust(), Effort())
-            return self._reconstruction(track, seen, fit, picture)
+            found = self._reconstruction(track, seen, fit, picture)
+            return self._refined(track, found, priors) if self.photometric else found
 
     def _priors(self, track: FaceTrack) -> Priors:
         fps = track.fps_num / track.fps_den
@@ -112,6 +120,18 @@ class FittingReconstructor:
             view=track.view,
             level=track.level,
         )
+
+    def _refined(self, track: FaceTrack, found: Reconstruction, priors: Priors) -> Reconstruction:
+        """Let the crops correct how the units move."""
+        asset, skin = self._skin
+        units = [found.coef_names.index(name) for name in asset.units]
+        first, second = (part.numpy()[units] for part in (priors.first, priors.second))
+        return refine(asset, found, read_clip(asset, skin, track, found), track.cuts, first, second)
+
+    @cached_property
+    def _skin(self) -> tuple[PhotometricRefiner, Skin]:
+        asset = load_asset(PhotometricRefiner, PHOTOMETRIC)
+        return asset, Skin(asset, load_head())
 
     @cached_property
     def _head(self) -> PointHead:

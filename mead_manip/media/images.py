@@ -25,14 +25,23 @@ def encode(rgb: UInt8[np.ndarray, "height width rgb=3"], codec: str = "jpeg", qu
 
 
 def decode(data: bytes | UInt8[np.ndarray, " byte"]) -> UInt8[np.ndarray, "height width rgb=3"]:
-    buffer = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
+    return cv2.cvtColor(_decoded(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def decode_grey(data: bytes | UInt8[np.ndarray, " byte"]) -> UInt8[np.ndarray, "height width"]:
+    """Give the luminance alone, in less time."""
+    return _decoded(data, cv2.IMREAD_GRAYSCALE)
+
+
+def _decoded(data: bytes | UInt8[np.ndarray, " byte"], flags: int) -> UInt8[np.ndarray, "height width *rgb"]:
+    buffer = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else np.asarray(data)
     try:
-        bgr = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if len(buffer) else None
+        picture = cv2.imdecode(buffer, flags) if len(buffer) else None
     except cv2.error:
-        bgr = None
-    if bgr is None:
+        picture = None
+    if picture is None:
         raise MediaError(f"{len(buffer)} bytes that are no picture", expected="JPEG or PNG")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return picture
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "height width rgb=3"]:

@@ -49,11 +49,11 @@ def smooth_points(
     turn, place = _fit(points, shape)
     rest = (points - place[:, None]) / turn[:, None] - shape
     head = np.stack([turn, place], axis=1)
-    head = _denoised(head, visible, _HEAD * _noise(head, visible))
-    noises = {name: _noise(rest[:, group], visible) for name, (group, _) in _GROUPS.items()}
+    head = denoised(head, visible, _HEAD * noise_of(head, visible))
+    noises = {name: noise_of(rest[:, group], visible) for name, (group, _) in _GROUPS.items()}
     usual = float(np.median([noises[name] for name in _CALM_GROUPS]))
     for name, (group, times) in _GROUPS.items():
-        rest[:, group] = _denoised(rest[:, group], visible, times * min(noises[name], _FACE_NOISE * usual))
+        rest[:, group] = denoised(rest[:, group], visible, times * min(noises[name], _FACE_NOISE * usual))
     smooth = head[:, :1] * (shape + rest) + head[:, 1:]
     smooth = np.where(visible[:, None], smooth, points)
     return np.stack([smooth.real, smooth.imag], axis=-1).astype(np.float32)
@@ -87,7 +87,7 @@ def _fit(
 # ---- noise and means ----------------------------------------------------------------------------------------------
 
 
-def _noise(values: Complex[np.ndarray, "frame part"], visible: Bool[np.ndarray, " frame"]) -> float:
+def noise_of(values: Complex[np.ndarray, "frame part"], visible: Bool[np.ndarray, " frame"]) -> float:
     """Measure the standard deviation of the noise of one coordinate, from third differences in calm frames.
 
     White noise of variance v makes third differences of variance 20 v, motion hardly any; their mean squares over n
@@ -103,7 +103,7 @@ def _noise(values: Complex[np.ndarray, "frame part"], visible: Bool[np.ndarray, 
     return float(np.sqrt(np.quantile(change, _CALM) / 20 / (chi2.ppf(_CALM, n) / n)))
 
 
-def _denoised(
+def denoised(
     values: Complex[np.ndarray, "frame part"], visible: Bool[np.ndarray, " frame"], noise: float
 ) -> Complex[np.ndarray, "frame part"]:
     """Fit a line in time to each frame and those around it that differ from it by no more than noise.

@@ -34,6 +34,10 @@ def run(
     progress: Progress,
 ) -> Summary:
     """Fit the face model to every tracked clip of the workspace."""
+    if config.photometric and config.backend != "fit":
+        raise UsageError(
+            f"photometric is no option of the reconstructor {config.backend}", expected="fit", remedy="leave one out"
+        )
     clips = _chosen(plan.require(workspace, "preprocess", needed_by=STAGE), config.clips)
     neutral = {} if config.backend in KNOWS_FROM_THE_CLIP else _neutral_clips(workspace)
     work = _Work(workspace, config, neutral, common.device)
@@ -94,7 +98,7 @@ class _Work:
     def _options(self) -> dict[str, Any]:
         """Give what the chosen backend takes."""
         if self.config.backend != "deca":
-            return {"smoothing": self.config.smoothing}
+            return {"smoothing": self.config.smoothing, "photometric": self.config.photometric}
         models = self.workspace.root / "models"
         return {
             "flame": self.config.flame or str(models / "flame.h5"),
@@ -106,6 +110,8 @@ class _Work:
     def _params(self) -> dict[str, Any]:
         """Give the settings that decide the result; DECA takes every frame by itself, so it has nothing to smooth."""
         params = result_params(self.config)
+        if not self.config.photometric:
+            del params["photometric"]  # what was made before there was the option stays fresh
         return params if self.config.backend != "deca" else params | {"smoothing": None}
 
     def _track(self, clip_id: str) -> FaceTrack:

@@ -136,3 +136,44 @@ def test_a_persons_neutral_clips_are_inputs_of_all_their_clips(workspace, publis
 
     assert list(at_rest("M003_happy")) == list(at_rest("M003_neutral")) == ["M003_neutral"]
     assert at_rest("W009_happy") == {}
+
+
+def with_crops(seed: int) -> dict:
+    """Give crops that show something, as the fields of a track: the whole frame, shrunk."""
+    from mead_manip.media.images import EncodedFrames, encode
+
+    noise = np.random.default_rng(seed).integers(0, 255, (N_FRAMES, 180, 320, 3), dtype=np.uint8)
+    packed = EncodedFrames.pack(encode(picture) for picture in noise)
+    into_frame = np.tile(np.float32([[2, 0, 0.5], [0, 2, 0.5]]), (N_FRAMES, 1, 1))
+    return {"face_bytes": packed.data, "face_offsets": packed.offsets, "frame_from_crop": into_frame}
+
+
+def test_pictures_count_only_where_they_are_asked_for(workspace, publish):
+    from mead_manip.artifacts import store
+    from mead_manip.artifacts.schemas import Reconstruction
+
+    path = workspace.path("reconstruct3d", "a")
+    publish("a", **with_crops(0))
+    run(workspace)
+    without, provenance = store.load(Reconstruction, path), store.read_provenance(path)
+    assert set(provenance.params) == {"backend", "smoothing"}  # what was made before there was the option is fresh
+
+    assert run(workspace, photometric=True).done == ["a"]
+    refined = store.load(Reconstruction, path)
+    assert store.read_key(path, Reconstruction) != provenance.key
+    assert run(workspace, photometric=True).fresh == ["a"]
+    assert not np.array_equal(refined.expression, without.expression)
+    for name in ("identity", "jaw_pose", "eyelids", "gaze", "head_pose", "camera"):
+        np.testing.assert_array_equal(getattr(refined, name), getattr(without, name))
+
+    publish("a", seed=0, **with_crops(1))
+    run(workspace)
+    np.testing.assert_array_equal(store.load(Reconstruction, path).expression, without.expression)
+
+
+def test_photometric_is_an_option_of_the_fit_alone(workspace, publish):
+    from mead_manip.errors import UsageError
+
+    publish("a")
+    with pytest.raises(UsageError, match="photometric is no option of the reconstructor deca"):
+        run(workspace, backend="deca", photometric=True)

@@ -19,6 +19,7 @@ from mead_manip.artifacts.schemas.learned import (
     ClipWeights,
     LandmarkerWeights,
     ManipulatorWeights,
+    PhotometricRefiner,
     RendererWeights,
     Weights,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "LandmarkShard",
     "LandmarkerWeights",
     "ManipulatorWeights",
+    "PhotometricRefiner",
     "PromptFeatures",
     "Reconstruction",
     "RendererWeights",

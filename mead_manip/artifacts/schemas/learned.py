@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float16, Float32, Int32, UInt8
 
 from mead_manip.artifacts.artifact import Artifact
 
@@ -50,6 +50,24 @@ class RendererWeights(Weights):
     appearance: UInt8[np.ndarray, "person vertex rgb=3"]  # mean colours of the face model's vertices, 0 where unseen
     face_model: str
     sources: tuple[str, ...]  # whose: sha256 of the video # face, one a row of `appearance`
+
+
+@dataclass(frozen=True)
+class PhotometricRefiner(Artifact):
+    """How pictures of the skin correct expression within a shot. training.photometric ->"""
+
+    NAME = "photometric_refiner"
+    VERSION = 1
+
+    corners: Int32[np.ndarray, "point corner=3"]  # vertices of the head around each point that is read
+    barycentric: Float16[np.ndarray, "point corner=3"]
+    region: Bool[np.ndarray, "row column"]  # where the points lie in the unwrapped face, row by row
+    by_picture: Float16[np.ndarray, "unit point"]  # correction per log luminance about its mean over the shot
+    error: Float32[np.ndarray, " unit"]  # standard deviation of what is left on people held out
+    units: tuple[str, ...]  # that are corrected
+    coef_names: tuple[str, ...]
+    face_model: str
+    held_out: str  # JSON: correlations and slopes on people held out
 
 
 @dataclass(frozen=True)
