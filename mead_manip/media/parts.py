@@ -26,14 +26,17 @@ class Decoded:
         rgb = rgb_from_frame(frame, Colour.of(frame), quick=True, reformatter=self._reader.whole)
         return upright(rgb, frame.rotation)
 
+    def whole(self) -> UInt8[np.ndarray, "height width rgb=3"]:
+        """Give all of it in exact colours."""
+        return upright(rgb_from_frame(self._frame, Colour.of(self._frame)), self._frame.rotation)
+
     def part(self, region: Int[np.ndarray, " 4"], by: int = 1) -> UInt8[np.ndarray, "height width rgb=3"]:
         """Give x0 y0 x1 y1 (ends excluded) of the frame that is smaller by a whole number, each pixel a mean."""
         frame = self._frame
         x0, y0, x1, y1 = (int(side) for side in region)
         # Of a frame with an odd side swscale stretches the colour samples: its parts have other colours.
         if frame.rotation or frame.width % 2 or frame.height % 2:
-            whole = upright(rgb_from_frame(frame, Colour.of(frame)), frame.rotation)
-            return shrunk(whole[y0 * by : y1 * by, x0 * by : x1 * by], by)
+            return shrunk(self.whole()[y0 * by : y1 * by, x0 * by : x1 * by], by)
         return self._reader.read(frame, x0, y0, x1, y1, by)
 
 

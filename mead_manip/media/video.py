@@ -18,6 +18,7 @@ from jaxtyping import Float64, Int, UInt8
 from mead_manip.errors import MediaError
 from mead_manip.media.colour import Colour, rgb_from_frame
 from mead_manip.media.parts import Decoded, PartReader, upright
+from mead_manip.media.video_parts import VideoParts
 from mead_manip.media.writer import VideoWriter
 
 __all__ = [
@@ -191,10 +192,12 @@ def writer_like(
     height: int | None = None,
     comment: str = "edited",
     cut: bool = False,
+    parts: VideoParts | None = None,
 ) -> VideoWriter:
     """A writer with the rate, time base, colour, audio and subtitles of `info`; give `write` what `read_frames` gave.
 
     `cut`: of the sound only what belongs to the frames that are written; the first of them begins the result.
+    `parts`: where frames are kept, so that a run that was killed can go on.
     """
     return VideoWriter(
         path,
@@ -209,6 +212,7 @@ def writer_like(
         preset=PRESET,
         cut=cut,
         comment=comment,
+        parts=parts,
     )
 
 

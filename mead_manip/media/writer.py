@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from mead_manip.errors import MediaError
 from mead_manip.files import atomic
 from mead_manip.media.audio import aac_packets
 from mead_manip.media.colour import Colour, frame_from_rgb
+from mead_manip.media.video_parts import VideoParts
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _TEXT = {"subrip", "srt", "ass", "ssa", "webvtt", "text"}
@@ -40,6 +41,7 @@ class VideoWriter:
         crf: constant rate factor of x264; 16 to 18 is visually lossless.
         end_pts: when the last frame ends, in ticks (default: one frame later).
         sound: mono float samples and their rate, encoded as AAC (instead of `audio_from`).
+        parts: frames are encoded into these and copied at the end: a run that was killed can go on (`pass_by`).
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class VideoWriter:
         threads: int = 0,
         comment: str = "edited",
         cut: bool = False,
+        parts: VideoParts | None = None,
     ) -> None:
         if path.suffix.lower() not in CONTAINERS:
             raise MediaError(f"cannot write {path}", expected=f"one of {', '.join(CONTAINERS)}")
@@ -70,15 +73,15 @@ class VideoWriter:
         self.colour = colour or Colour()
         self._pixel_aspect, self._audio_from, self._sound = pixel_aspect, audio_from, sound
         self._options = {"crf": str(crf), "preset": preset}
-        self._threads, self._comment = threads, comment
+        self._threads, self._comment, self._parts = threads, comment, parts
         self._end_pts, self._cut = None if cut else end_pts, cut
         self._shift = Fraction(0)  # seconds by which everything comes earlier
         self.left_out: list[str] = []
         self.n_frames = 0
         self._container: OutputContainer | None = None
         self._source: InputContainer | None = None
-        self._first_pts = self._first_dts = 0
-        self._pending: tuple[av.VideoFrame, int] | None = None
+        self._first_pts = self._last_pts = self._first_dts = 0
+        self._pending: av.VideoFrame | None = None
         self._held: av.Packet | None = None
 
     def __enter__(self) -> VideoWriter:
@@ -102,23 +105,31 @@ class VideoWriter:
         """Append a frame, shown from `pts` (ticks of `time_base`) until the next one."""
         if rgb.shape[:2] != (self.height, self.width):
             raise ValueError(f"frame {rgb.shape[1]}x{rgb.shape[0]}, video {self.width}x{self.height}")
+        frame = frame_from_rgb(rgb, self.colour)
+        frame.pts, frame.time_base = self._follow(pts), self.time_base
+        self._pending = frame
+
+    def pass_by(self, pts: int) -> None:
+        """Append a frame that is in `parts` since an earlier run."""
+        assert self._parts is not None and self._pending is None
+        self._parts.pass_by(self._follow(pts))
+
+    def _follow(self, pts: int | None) -> int:
+        """Encode the frame before, whose duration is known now, and give when the next one is shown."""
         pts = self._ticks(self.n_frames) if pts is None else pts
         if self._cut:
-            if self._pending is None:
+            if not self.n_frames:
                 self._shift = pts * self.time_base
             pts -= round(self._shift / self.time_base)
-        frame = frame_from_rgb(rgb, self.colour)
-        frame.pts, frame.time_base = pts, self.time_base
-        if self._pending is None:
+        if not self.n_frames:
             self._first_pts = pts
+        elif pts <= self._last_pts:
+            raise MediaError(f"{self.path}: time stamp {pts} after {self._last_pts}", expected="rising time stamps")
         else:
-            # A frame's duration is known when the next one comes: one is kept back.
-            before, before_pts = self._pending
-            if pts <= before_pts:
-                raise MediaError(f"{self.path}: time stamp {pts} after {before_pts}", expected="rising time stamps")
-            self._encode(before, pts - before_pts)
-        self._pending = frame, pts
+            self._encode(pts - self._last_pts)
+        self._last_pts = pts
         self.n_frames += 1
+        return pts
 
     # ---- stream set-up -------------------------------------------------------------------
 
@@ -135,6 +146,9 @@ class VideoWriter:
         self._container = av.open(self._file, "w", format=kind, options=options)
         self._container.metadata["comment"] = self._comment
         self._video = self._add_video(self._container)
+        if self._parts is not None:
+            look = (self.width, self.height, self.rate, self.time_base, self.colour, self._pixel_aspect)
+            self._parts.begin(self._add_video, (*look, self._options))
         packets: Iterator[av.Packet] = iter(())
         if self._source is not None:
             packets = self._copy_tracks(self._container, self._source)
@@ -193,16 +207,24 @@ class VideoWriter:
     def _ticks(self, index: int) -> int:
         return round(index / self.rate / self.time_base)
 
-    def _encode(self, frame: av.VideoFrame, duration: int) -> None:
+    def _encode(self, duration: int) -> None:
+        """Encode the frame that was kept back, if there is one."""
+        if self._pending is None:
+            return
+        frame, self._pending = self._pending, None
         frame.duration = duration
         try:
-            self._mux(self._video.encode(frame))
+            if self._parts is not None:
+                self._parts.encode(frame)
+            else:
+                self._mux(self._video.encode(frame))
         except (av.FFmpegError, OSError) as failure:
             raise self._failed(failure) from failure
 
-    def _mux(self, packets: list[av.Packet]) -> None:
+    def _mux(self, packets: Iterable[av.Packet]) -> None:
         assert self._container is not None
         for packet in packets:
+            packet.stream = self._video
             if self._held is None:
                 self._first_dts = packet.dts or 0
             else:
@@ -249,6 +271,8 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as failure:
             raise self._failed(failure) from failure
         finally:
+            if self._parts is not None:
+                self._parts.abort()
             for container in (self._container, self._source):
                 # Only after a failure is anything still to be written here, and that file is thrown away.
                 with suppress(av.FFmpegError, OSError, ValueError):
@@ -257,13 +281,14 @@ class VideoWriter:
 
     def _finish(self) -> None:
         assert self._container is not None
-        if self._pending is None:
+        if not self.n_frames:
             raise MediaError(f"no frame for {self.path}", expected="at least one")
-        frame, pts = self._pending
+        pts = self._last_pts
         rest = (self._end_pts or 0) - pts
         duration = rest if 0 < rest * self.time_base <= 1 else max(1, self._ticks(1))
-        self._encode(frame, duration)
-        self._mux(self._video.encode(None))
+        self._encode(duration)
+        left = self._parts.packets(self.time_base, pts + duration) if self._parts else self._video.encode(None)
+        self._mux(left)
         self._mux_last(pts + duration - self._first_pts)
         self._mux_audio(until=(pts + duration) * self.time_base if self._cut else None)
         self._container.close()

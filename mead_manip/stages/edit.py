@@ -17,19 +17,21 @@ from mead_manip.config import Common, EditConfig, result_params
 from mead_manip.emotions import TARGETS
 from mead_manip.errors import BackendUnavailable, Interrupted, MeadManipError
 from mead_manip.media.images import read_image
-from mead_manip.media.video import probe
+from mead_manip.media.video import probe, read_comment
+from mead_manip.media.video_parts import PART_FRAMES, VideoParts
 from mead_manip.models.edit_plan import EditPlan, Style
 from mead_manip.stages import edit_pictures
 from mead_manip.stages.edit_faces import Face, Tools, check_times
-from mead_manip.stages.edit_frames import Edit, Layout, write_video
+from mead_manip.stages.edit_frames import Edit, Layout
 from mead_manip.stages.edit_plans import plans_of, single
 from mead_manip.stages.edit_recipe import check_inputs, plans_from, recipe_path, stale, write_recipe
 from mead_manip.stages.edit_renderer import Chosen, choose, with_renderers
 from mead_manip.stages.edit_settings import DISTORTS, Source, check, from_recipe, read_recipe, sources_of, title_of
+from mead_manip.stages.edit_video import COMMENT, write_video
 from mead_manip.stages.runner import Progress, Summary
 from mead_manip.stages.trained import run_of, weights_of
 
-STAGE_VERSION = 3
+STAGE_VERSION = 4  # 4: nothing changes beyond the zone of the face
 RECIPE_SCHEMA = "edit/2"
 # Decided by the plans, whose record is in the key, or by the key of the face track.
 _ELSEWHERE = (
@@ -56,8 +58,12 @@ def run(
     force: bool = False,
     dry_run: bool = False,
     progress: Progress,
+    part_frames: int = PART_FRAMES,
 ) -> Summary:
-    """Give the faces of videos another emotion and write them with the source's frames, rate and sound."""
+    """Give the faces of videos another emotion and write them with the source's frames, rate and sound.
+
+    Videos longer than `part_frames` are kept in parts until they are whole: a run that was killed goes on with those.
+    """
     recipe = read_recipe(Path(config.recipe)) if config.recipe else None
     if recipe is not None:
         config = from_recipe(config, recipe)
@@ -70,7 +76,7 @@ def run(
     if config.intensity > DISTORTS:
         progress.say(f"edit: --intensity {config.intensity:g}: beyond {DISTORTS:g} faces distort")
     tools = Tools(workspace, config, common, dry_run, progress)
-    work = _Work(tools, weights_path, recipe, force)
+    work = _Work(tools, weights_path, recipe, force, part_frames)
     if len(sources) == 1:
         return work.one(sources[0])
     return _all(work, sources, progress)
@@ -105,6 +111,7 @@ class _Work:
     weights_path: Path
     recipe: Mapping[str, Any] | None
     force: bool
+    part_frames: int
 
     def one(self, source: Source) -> Summary:
         """Edit one source."""
@@ -124,21 +131,27 @@ class _Work:
         provenance = self._provenance(ready, plans, chosen)
         if self.recipe is not None:
             check_inputs(self.recipe, provenance.inputs, source.path)
-        reason = None if self.force else stale(source.out, provenance)
+        parts = VideoParts(source.out, provenance.key, self.part_frames)
+        reason = None if self.force else self._stale(source.out, provenance, parts)
         if reason is None and not self.force:
             summary.fresh.append(name)
+            if not tools.dry_run:
+                parts.remove()
             return summary
         if tools.dry_run:
             summary.planned[name] = reason or "forced"
             return summary
         if reason:
             tools.progress.say(f"edit: {source.out}: {reason}")
+        if self.force:
+            parts.remove()
         timed = any(plan.is_timed for plan in plans.values())
         faces = [tools.load(video, face, clip_id, weights, timed=timed) for face, clip_id in ready.items()]
         check_times(config, plans, faces[0].times)
         faces = with_renderers(chosen, faces, tools.workspace, tools.common.device)
-        n_frames = self._make(source, video, faces, plans)
+        n_frames = self._make(source, video, faces, plans, parts)
         write_recipe(source.out, provenance, config, source.path, plans, n_frames, chosen.record())
+        parts.remove()
         summary.done.append(name)
         visible = int(faces[0].track.visible.sum())
         summary.facts = {"frames": n_frames, "emotion": title_of(config), "visible": visible}
@@ -146,6 +159,12 @@ class _Work:
         seen = f"face in {visible} of {len(faces[0].track.visible)}"
         summary.detail = f"{n_frames} frames, run {config.run}, {chosen.title}, {seen}"
         return summary
+
+    def _stale(self, out: Path, provenance: Provenance, parts: VideoParts) -> str | None:
+        """Tell why the result is to be made; one that was killed before its recipe was written is not another's."""
+        if parts.exist and not recipe_path(out).exists() and read_comment(out).startswith(COMMENT):
+            return "its recipe was not written"
+        return stale(out, provenance)
 
     def _plans(self, weights: ManipulatorWeights) -> dict[int, EditPlan]:
         if self.recipe is not None:
@@ -168,10 +187,12 @@ class _Work:
         inputs |= chosen.inputs
         return Provenance(RECIPE_SCHEMA, "edit", STAGE_VERSION, params, inputs, backend=chosen.name)
 
-    def _make(self, source: Source, video: Path, faces: list[Face], plans: Mapping[int, EditPlan]) -> int:
+    def _make(
+        self, source: Source, video: Path, faces: list[Face], plans: Mapping[int, EditPlan], parts: VideoParts
+    ) -> int:
         """Draw and write what was asked for; give the number of frames that it shows."""
         config = self.tools.config
-        comment = f"edited with mead-manip: {title_of(config)}"
+        comment = f"{COMMENT}: {title_of(config)}"
         if config.styles:
             (face,) = faces
             sheet = edit_pictures.style_sheet(video, face, plans[face.number], config.styles)
@@ -188,7 +209,9 @@ class _Work:
             drawn = edit_pictures.edited_pictures(source.path, edits)
             edit_pictures.save_picture(source.out, layout.picture(picture, drawn), comment)
             return 1
-        return write_video(probe(video), source.out, faces[0].track, edits, layout, self.tools.progress)
+        track = faces[0].track
+        kept = parts if len(track.visible) > parts.length else None
+        return write_video(probe(video), source.out, track, edits, layout, self.tools.progress, kept)
 
 
 def _edits(config: EditConfig, faces: list[Face], plans: Mapping[int, EditPlan]) -> list[Edit]:

@@ -1,4 +1,4 @@
-"""Frames of a video + what draws its faces -> edited frames, and the file that they become"""
+"""Frames of a video + what draws its faces -> edited frames, and how they are laid out"""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ import concurrent.futures
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from mead_manip.artifacts.schemas import FaceTrack
 from mead_manip.errors import MeadManipError
-from mead_manip.media.video import VideoInfo, read_frames, writer_like
+from mead_manip.media.video import VideoInfo
 from mead_manip.reports.figure import beside
 from mead_manip.reports.tiles import tiled
 from mead_manip.stages.neural_frames import NeuralRetargeter, filmed
 from mead_manip.stages.retarget import FaceRetargeter
-from mead_manip.stages.runner import Progress
 
 GRID_COLUMNS = 4
 GRID_WIDTH = 480  # of a tile at most, pixels
@@ -35,6 +32,7 @@ class Frame:
     index: int
     pts: int
     rgb: Rgb
+    written: bool = True  # to the result
 
 
 @dataclass(frozen=True)
@@ -63,26 +61,6 @@ class Layout:
     def keeps(self, seconds: float) -> bool:
         """Tell whether a frame is written."""
         return (self.start is None or seconds >= self.start) and (self.end is None or seconds < self.end)
-
-
-def write_video(
-    info: VideoInfo, out: Path, track: FaceTrack, edits: Sequence[Edit], layout: Layout, progress: Progress
-) -> int:
-    """Write the edits of a video with its rate, time stamps, sound and subtitles; give the number of frames."""
-    width, height = layout.size(info)
-    comment = f"edited with mead-manip: {', '.join(layout.titles)}"
-    cut = layout.start is not None or layout.end is not None
-    with writer_like(out, info, width=width, height=height, comment=comment, cut=cut) as writer:
-        for codec in writer.left_out:
-            progress.say(f"edit: {out.suffix} cannot hold {codec} subtitles: left out; an .mkv keeps them")
-        frames = checked((Frame(*frame) for frame in read_frames(info.path)), track)
-        first: int | None = None
-        for frame, drawn in progress.clips(in_order(edits, frames), len(track.visible), f"edit {layout.titles[0]}"):
-            origin = frame.pts if first is None else first
-            first = origin
-            if layout.keeps(float((frame.pts - origin) * info.time_base)):
-                writer.write(layout.picture(frame.rgb, drawn), frame.pts)
-        return writer.n_frames
 
 
 def drawn_at(edits: Sequence[Edit], index: int, frames_from: Callable[[int], Iterator[Frame]]) -> list[Rgb]:
@@ -127,19 +105,3 @@ def _threaded(edits: Sequence[Sequence[FaceRetargeter]], frames: Iterator[Frame]
                 yield first, [future.result() for future in drawn]
         for first, drawn in waiting:
             yield first, [future.result() for future in drawn]
-
-
-def checked(frames: Iterator[Frame], track: FaceTrack) -> Iterator[Frame]:
-    """Pass the frames through; a video that no longer has as many as its face track is refused."""
-    count = 0
-    for frame in frames:
-        count += 1
-        if count > len(track.visible):
-            break
-        yield frame
-    if count != len(track.visible):
-        raise MeadManipError(
-            f"{track.source}: {'more' if count > len(track.visible) else count} frames",
-            expected=f"{len(track.visible)} as in its face track",
-            remedy="run `mead-manip preprocess --force` on it",
-        )

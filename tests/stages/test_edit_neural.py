@@ -171,3 +171,42 @@ def test_the_report_on_footage_alone_trains_nothing(workspace, video):
     assert summary.facts["footage"]["usable_frames"] == FRAMES
     assert any("below 2 min" in line for line in summary.facts["footage"]["missing"])
     assert not workspace.run_dir("new").exists()
+
+
+def test_a_killed_edit_goes_on_with_what_the_network_remembered(workspace, video, tmp_path):
+    from itertools import islice
+
+    from mead_manip.config import Common, EditConfig
+    from mead_manip.stages import edit
+    from mead_manip.stages.runner import SilentProgress
+
+    class Killed(Exception):
+        pass
+
+    class Watched(SilentProgress):
+        def __init__(self, until):
+            self.until, self.drawn = until, []
+
+        def clips(self, items, total, description):
+            if not description.startswith("edit"):
+                yield from items
+                return
+            for frame, pictures in islice(items, self.until):
+                self.drawn.append(frame.index)
+                yield frame, pictures
+            if len(self.drawn) == self.until:
+                raise Killed
+
+    def run(out, until=None):
+        progress = Watched(until)
+        config = EditConfig(video=(str(video),), out=str(tmp_path / out), to="happy", run="toy", renderer="neural")
+        edit.run(workspace, config, Common(), progress=progress, part_frames=5)
+        return frames_of(tmp_path / out), progress.drawn
+
+    whole, drawn = run("whole.mp4")
+    assert drawn == list(range(FRAMES))
+    with pytest.raises(Killed):
+        run("killed.mp4", until=7)
+    resumed, drawn = run("killed.mp4")
+    assert drawn == list(range(5, FRAMES))  # what is drawn for the memory is not written
+    assert all(np.array_equal(a, b) for a, b in zip(whole, resumed, strict=True))
