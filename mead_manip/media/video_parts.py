@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from fractions import Fraction
+from glob import escape
 from pathlib import Path
 
 import av
@@ -105,9 +106,11 @@ class VideoParts:
             self._part = None
 
     def remove(self) -> None:
-        """Remove all parts of the video, whatever their key."""
+        """Remove all parts of the video, whatever their key, and what killed runs left of the video itself."""
         if self.root.exists():
             shutil.rmtree(self.root)
+            for unfinished in self.root.parent.glob(f".{escape(self.root.stem)}.*.tmp"):
+                unfinished.unlink()
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:05d}.{_FORMAT}"

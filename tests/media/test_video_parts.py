@@ -97,8 +97,12 @@ def test_a_run_killed_after_the_last_part_only_copies(make):
     again, parts = make("a.mp4", (*STEADY[:2], STEADY[2][:21]))
 
     assert parts.n_kept == 21 and packets_of(again) == packets_of(whole)
+    killed = first.with_name(".a.mp4.0123abcd.tmp")
+    other = first.with_name(".a.mp4x.0123abcd.tmp")
+    for path in (killed, other):
+        path.write_bytes(b"")
     parts.remove()
-    assert not parts.root.exists() and first.exists()
+    assert not parts.root.exists() and not killed.exists() and first.exists() and other.exists()
 
 
 @pytest.mark.parametrize("other", [{"key": "another"}, {"crf": 30}, {"length": 5}])
