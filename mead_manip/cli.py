@@ -17,7 +17,7 @@ from mead_manip.options import Given, options
 from mead_manip.stages import STAGES
 
 if TYPE_CHECKING:
-    from mead_manip.stages.runner import Summary
+    from mead_manip.stages.running.runner import Summary
 
 app = typer.Typer(
     help="Change the emotion of a face in a video, with a manipulator trained on MEAD that knows label noise.",
@@ -194,7 +194,7 @@ def _run(stage: str, given: Given) -> "Summary":
     resolution.check_required(settings)
     # Imported late: --help must not wait for torch.
     from mead_manip.artifacts.workspace import Workspace
-    from mead_manip.stages.runner import SilentProgress, TerminalProgress
+    from mead_manip.stages.running.runner import SilentProgress, TerminalProgress
 
     module = importlib.import_module(STAGES[stage].module)
     summary: Summary = module.run(

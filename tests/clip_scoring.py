@@ -4,7 +4,7 @@
 def score(workspace, weights, progress=None, *, device="cpu", **settings):
     from mead_manip.config import ClipScoreConfig, Common
     from mead_manip.stages import clip_score
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     switches = {name: settings.pop(name) for name in ("force", "dry_run") if name in settings}
     config = ClipScoreConfig(**{"model": "builtin", "pretrained": str(weights), **settings})

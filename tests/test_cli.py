@@ -102,7 +102,7 @@ def stage_that(monkeypatch, action):
 
 
 def test_a_summary_is_printed_and_its_code_returned(in_folder, monkeypatch):
-    from mead_manip.stages.runner import Summary
+    from mead_manip.stages.running.runner import Summary
 
     stage_that(
         monkeypatch, lambda *_, **__: Summary("preprocess", "./work/preprocess", done=["a"], failures={"b": "bad"})
@@ -114,7 +114,7 @@ def test_a_summary_is_printed_and_its_code_returned(in_folder, monkeypatch):
 
 
 def test_what_is_typed_reaches_the_stage(in_folder, monkeypatch):
-    from mead_manip.stages.runner import Summary
+    from mead_manip.stages.running.runner import Summary
 
     seen = {}
 

@@ -26,10 +26,10 @@ from mead_manip.media.mead_tree import (
     parse_clip_path,
 )
 from mead_manip.reports.audit_page import audit_page
-from mead_manip.stages.audit_findings import KINDS, Audited, Cell, Finding, alike, cells_of, findings_of
-from mead_manip.stages.audit_memory import Look, Memory, inspected
-from mead_manip.stages.clip_finding import labels_below
-from mead_manip.stages.runner import Progress, Summary
+from mead_manip.stages.footage.audit_findings import KINDS, Audited, Cell, Finding, alike, cells_of, findings_of
+from mead_manip.stages.footage.audit_memory import Look, Memory, inspected
+from mead_manip.stages.footage.clip_finding import labels_below
+from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "audit"
 MEMORY = "seen.jsonl"  # what earlier audits saw

@@ -19,18 +19,19 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import ClipScoreConfig, Common
 from mead_manip.emotions import EMOTIONS
 from mead_manip.errors import InputMissing, MeadManipError, UsageError
-from mead_manip.stages import clip_report, clip_summary, plan
-from mead_manip.stages.clip_drift import drift, rival_config
-from mead_manip.stages.clip_embedding import Embedded, embed_clips
-from mead_manip.stages.clip_features import FOLDER as FEATURES
-from mead_manip.stages.clip_features import PACK, STAGE
-from mead_manip.stages.clip_publishing import FORCED, MISSING, Publisher, few, in_chunks
-from mead_manip.stages.clip_rule import Settings, parse_settings
-from mead_manip.stages.clip_sampling import TrackFacts, read_tracks
-from mead_manip.stages.clip_scoring import Scoring
-from mead_manip.stages.device import choose_device
-from mead_manip.stages.runner import Progress, Summary
-from mead_manip.stages.sharding import Shard
+from mead_manip.stages.running import plan
+from mead_manip.stages.running.device import choose_device
+from mead_manip.stages.running.runner import Progress, Summary
+from mead_manip.stages.running.sharding import Shard
+from mead_manip.stages.scoring import clip_report, clip_summary
+from mead_manip.stages.scoring.clip_drift import drift, rival_config
+from mead_manip.stages.scoring.clip_embedding import Embedded, embed_clips
+from mead_manip.stages.scoring.clip_features import FOLDER as FEATURES
+from mead_manip.stages.scoring.clip_features import PACK, STAGE
+from mead_manip.stages.scoring.clip_publishing import FORCED, MISSING, Publisher, few, in_chunks
+from mead_manip.stages.scoring.clip_rule import Settings, parse_settings
+from mead_manip.stages.scoring.clip_sampling import TrackFacts, read_tracks
+from mead_manip.stages.scoring.clip_scoring import Scoring
 
 
 def run(

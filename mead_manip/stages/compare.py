@@ -14,12 +14,12 @@ from mead_manip.artifacts.schemas import ManipulatorWeights
 from mead_manip.artifacts.workspace import Workspace, clip_id_from
 from mead_manip.config import SHIPPED_RUN, Common, CompareConfig, EditConfig, result_params
 from mead_manip.media.video import probe
-from mead_manip.stages import plan
-from mead_manip.stages.compare_sheet import Scene, Sheet
-from mead_manip.stages.edit_faces import Tools
-from mead_manip.stages.edit_recipe import recipe_path
-from mead_manip.stages.runner import Progress, Summary
-from mead_manip.stages.trained import runs_of, weights_of
+from mead_manip.stages.editing.edit_faces import Tools
+from mead_manip.stages.editing.edit_recipe import recipe_path
+from mead_manip.stages.judging.compare_sheet import Scene, Sheet
+from mead_manip.stages.learning.trained import runs_of, weights_of
+from mead_manip.stages.running import plan
+from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "compare"
 STAGE_VERSION = 3

@@ -22,9 +22,9 @@ from mead_manip.media.video import probe, read_frames, writer_like
 from mead_manip.reports.demo_page import Measurement, Step, demo_page
 from mead_manip.reports.edit_figure import heads_at
 from mead_manip.reports.figure import beside
-from mead_manip.stages import plan
-from mead_manip.stages.demo_measures import clips_by_content, measure
-from mead_manip.stages.runner import Progress, Summary
+from mead_manip.stages.judging.demo_measures import clips_by_content, measure
+from mead_manip.stages.running import plan
+from mead_manip.stages.running.runner import Progress, Summary
 
 RUNS = {"NED": "none", "ours": "literal"}  # row of the figure -> weighting, which is also the name of the run
 EMOTIONS = "neutral,angry,disgusted,fear,happy,sad,surprised"

@@ -20,16 +20,24 @@ from mead_manip.media.images import read_image
 from mead_manip.media.video import probe, read_comment
 from mead_manip.media.video_parts import PART_FRAMES, VideoParts
 from mead_manip.models.edit_plan import EditPlan, Style
-from mead_manip.stages import edit_pictures
-from mead_manip.stages.edit_faces import Face, Tools, check_times
-from mead_manip.stages.edit_frames import Edit, Layout
-from mead_manip.stages.edit_plans import plans_of, single
-from mead_manip.stages.edit_recipe import check_inputs, plans_from, recipe_path, stale, write_recipe
-from mead_manip.stages.edit_renderer import Chosen, choose, with_renderers
-from mead_manip.stages.edit_settings import DISTORTS, Source, check, from_recipe, read_recipe, sources_of, title_of
-from mead_manip.stages.edit_video import COMMENT, write_video
-from mead_manip.stages.runner import Progress, Summary
-from mead_manip.stages.trained import run_of, weights_of
+from mead_manip.stages.editing import edit_pictures
+from mead_manip.stages.editing.edit_faces import Face, Tools, check_times
+from mead_manip.stages.editing.edit_frames import Edit, Layout
+from mead_manip.stages.editing.edit_plans import plans_of, single
+from mead_manip.stages.editing.edit_recipe import check_inputs, plans_from, recipe_path, stale, write_recipe
+from mead_manip.stages.editing.edit_renderer import Chosen, choose, with_renderers
+from mead_manip.stages.editing.edit_settings import (
+    DISTORTS,
+    Source,
+    check,
+    from_recipe,
+    read_recipe,
+    sources_of,
+    title_of,
+)
+from mead_manip.stages.editing.edit_video import COMMENT, write_video
+from mead_manip.stages.learning.trained import run_of, weights_of
+from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE_VERSION = 4  # 4: nothing changes beyond the zone of the face
 RECIPE_SCHEMA = "edit/2"

@@ -24,12 +24,12 @@ from mead_manip.evaluation.injections import Injection, as_it_is
 from mead_manip.evaluation.suspicion import BY_PICTURE, LOTS, OURS, SCORERS
 from mead_manip.evaluation.sweep import Point, sweep
 from mead_manip.models.suppression import suppression_weight
-from mead_manip.stages import detection_report
-from mead_manip.stages.corpus import Known, load_corpus
-from mead_manip.stages.detection_report import FaultFacts, Findings
-from mead_manip.stages.device import choose_device
-from mead_manip.stages.fault_scoring import FaultScorer
-from mead_manip.stages.runner import Progress, Summary
+from mead_manip.stages.judging import detection_report
+from mead_manip.stages.judging.corpus import Known, load_corpus
+from mead_manip.stages.judging.detection_report import FaultFacts, Findings
+from mead_manip.stages.judging.fault_scoring import FaultScorer
+from mead_manip.stages.running.device import choose_device
+from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "evaluate-detection"
 FOLDER = "evaluate"

@@ -19,9 +19,9 @@ from mead_manip.errors import BackendUnavailable, Interrupted, MeadManipError, U
 from mead_manip.evaluation.edit_measures import NAMES, Measures, means, missed
 from mead_manip.reports.edit_table import LEGEND, as_text, measures_table
 from mead_manip.reports.study_page import Section, Study, Table, publish_study, study_markdown
-from mead_manip.stages.edit_measuring import UNITS, Measurer, Row
-from mead_manip.stages.edit_pairs import Pair, check_pair, pairs_of
-from mead_manip.stages.runner import Progress, Summary
+from mead_manip.stages.judging.edit_measuring import UNITS, Measurer, Row
+from mead_manip.stages.judging.edit_pairs import Pair, check_pair, pairs_of
+from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "evaluate-edit"
 STAGE_VERSION = 5

@@ -7,10 +7,10 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EvaluateManipulatorConfig
 from mead_manip.errors import UsageError
 from mead_manip.evaluation.arms import BY_NAME, Arm, possible
-from mead_manip.stages import study_report
-from mead_manip.stages.corpus import load_corpus
-from mead_manip.stages.runner import Progress, Summary, run_clips
-from mead_manip.stages.study_arms import Task, Trainer, split_actors
+from mead_manip.stages.judging import study_report
+from mead_manip.stages.judging.corpus import load_corpus
+from mead_manip.stages.judging.study_arms import Task, Trainer, split_actors
+from mead_manip.stages.running.runner import Progress, Summary, run_clips
 
 STAGE = "evaluate-manipulator"
 FOLDER = "evaluate"

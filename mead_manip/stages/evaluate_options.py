@@ -18,9 +18,9 @@ from mead_manip.evaluation.detection import Interval
 from mead_manip.evaluation.variants import BASE, BY_NAME, VARIANTS
 from mead_manip.reports.intervals import Estimate, interval_plot
 from mead_manip.reports.study_page import Section, Study, Table, publish_study
-from mead_manip.stages.corpus import load_corpus
-from mead_manip.stages.runner import Progress, Summary, run_clips
-from mead_manip.stages.study_arms import Task, Trainer, split_actors
+from mead_manip.stages.judging.corpus import load_corpus
+from mead_manip.stages.judging.study_arms import Task, Trainer, split_actors
+from mead_manip.stages.running.runner import Progress, Summary, run_clips
 
 STAGE = "evaluate-options"
 FOLDER = "evaluate"

@@ -16,9 +16,9 @@ from mead_manip.config import Common, FacesConfig, PreprocessConfig
 from mead_manip.errors import InputMissing, NoFaceError, UsageError
 from mead_manip.media.images import EncodedFrames, encode
 from mead_manip.reports.face_sheet import FaceRow, face_sheet
-from mead_manip.stages.clip_finding import Digests, find_clips
-from mead_manip.stages.runner import Progress, Summary
-from mead_manip.stages.sighting import STAGE, Sighter
+from mead_manip.stages.footage.clip_finding import Digests, find_clips
+from mead_manip.stages.footage.sighting import STAGE, Sighter
+from mead_manip.stages.running.runner import Progress, Summary
 
 _STRIP = 8  # pictures in a row
 

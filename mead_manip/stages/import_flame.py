@@ -15,7 +15,7 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, ImportFlameConfig
 from mead_manip.errors import InputMissing
 from mead_manip.media.images import read_image
-from mead_manip.stages.runner import Progress, Summary
+from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE, STAGE_VERSION = "import-flame", 1
 DEFAULT = "models/flame.h5"  # in the workspace

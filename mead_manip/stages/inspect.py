@@ -24,8 +24,8 @@ from mead_manip.media.mead_tree import parse_clip_path
 from mead_manip.media.video import read_frames
 from mead_manip.reports.drawn_head import drawn_heads
 from mead_manip.reports.overlay import TILE, ShownFrame, overlay
-from mead_manip.stages import clip_facts
-from mead_manip.stages.runner import Progress, Summary
+from mead_manip.stages.running.runner import Progress, Summary
+from mead_manip.stages.scoring import clip_facts
 
 STAGE = "inspect"
 _WIDER = 1.25  # how much more than the crop is shown where the video is there: the whole head

@@ -8,12 +8,12 @@ from mead_manip.artifacts.schemas import FaceSightings, FaceTrack
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, PreprocessConfig, result_params
 from mead_manip.errors import UsageError
-from mead_manip.stages.clip_finding import Clip, Digests, find_clips
-from mead_manip.stages.early_crops import EarlyCrops
-from mead_manip.stages.runner import Progress, Summary, run_clips
-from mead_manip.stages.sighting import STAGE as FACES
-from mead_manip.stages.sighting import Sighter
-from mead_manip.stages.tracking import track_face
+from mead_manip.stages.footage.clip_finding import Clip, Digests, find_clips
+from mead_manip.stages.footage.early_crops import EarlyCrops
+from mead_manip.stages.footage.sighting import STAGE as FACES
+from mead_manip.stages.footage.sighting import Sighter
+from mead_manip.stages.footage.tracking import track_face
+from mead_manip.stages.running.runner import Progress, Summary, run_clips
 
 STAGE = "preprocess"
 STAGE_VERSION = 3

@@ -14,9 +14,9 @@ from mead_manip.backends.interfaces import Reconstructor
 from mead_manip.config import Common, Reconstruct3dConfig, result_params
 from mead_manip.errors import ArtifactInvalid, UsageError
 from mead_manip.models.threads import threads
-from mead_manip.stages import plan
-from mead_manip.stages.device import choose_device
-from mead_manip.stages.runner import Progress, Summary, run_clips
+from mead_manip.stages.running import plan
+from mead_manip.stages.running.device import choose_device
+from mead_manip.stages.running.runner import Progress, Summary, run_clips
 
 STAGE = "reconstruct3d"
 STAGE_VERSION = 2

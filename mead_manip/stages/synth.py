@@ -23,7 +23,7 @@ from mead_manip.config import Common, SynthConfig
 from mead_manip.errors import ArtifactInvalid, MeadManipError, UsageError
 from mead_manip.media.video import read_comment
 from mead_manip.resolution import FILE_NAME
-from mead_manip.stages.runner import Progress, Summary
+from mead_manip.stages.running.runner import Progress, Summary
 from mead_manip.synthetic.actors import ACTOR_NAMES
 from mead_manip.synthetic.mead import FPS, LEVELS, ClipSpec, list_clips, truth_path
 from mead_manip.synthetic.recording import Studio, head_name

@@ -18,15 +18,15 @@ from mead_manip.config import SHIPPED_RUN, Common, TrainConfig, result_params
 from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.errors import ArtifactMissing, UsageError
 from mead_manip.models.threads import threads
-from mead_manip.stages import plan, split_parts
-from mead_manip.stages.annotated import annotated, constant_pieces
-from mead_manip.stages.arithmetic import refuse_impossible
-from mead_manip.stages.device import choose_device
-from mead_manip.stages.referee import referee
-from mead_manip.stages.run_folder import RunFolder
-from mead_manip.stages.runner import Progress, SilentProgress, Summary
-from mead_manip.stages.train_job import Chosen, Job, initial_weights
-from mead_manip.stages.train_loop import STAGE, Outcome, learn
+from mead_manip.stages.learning.annotated import annotated, constant_pieces
+from mead_manip.stages.learning.referee import referee
+from mead_manip.stages.learning.run_folder import RunFolder
+from mead_manip.stages.learning.train_job import Chosen, Job, initial_weights
+from mead_manip.stages.learning.train_loop import STAGE, Outcome, learn
+from mead_manip.stages.running import plan, split_parts
+from mead_manip.stages.running.arithmetic import refuse_impossible
+from mead_manip.stages.running.device import choose_device
+from mead_manip.stages.running.runner import Progress, SilentProgress, Summary
 from mead_manip.training.recipe import settings_of
 from mead_manip.training.windows import Labels, weights_by_class
 from mead_manip.training.world import World, joined, local_index

@@ -21,14 +21,14 @@ from mead_manip.media.video import probe
 from mead_manip.models.face_renderer import Architecture, FaceGenerator
 from mead_manip.models.posed_faces import face_model_of
 from mead_manip.models.vgg_features import VggFeatures, cached_vgg
-from mead_manip.stages import plan
-from mead_manip.stages.device import choose_device
-from mead_manip.stages.face_views import surface_of
-from mead_manip.stages.renderer_footage import footage_report
-from mead_manip.stages.renderer_frames import Clip, RendererFrames, split_of
-from mead_manip.stages.renderer_loop import STAGE, Outcome, RendererJob, learn
-from mead_manip.stages.run_folder import RunFolder
-from mead_manip.stages.runner import Progress, SilentProgress, Summary
+from mead_manip.stages.editing.face_views import surface_of
+from mead_manip.stages.learning.renderer_footage import footage_report
+from mead_manip.stages.learning.renderer_frames import Clip, RendererFrames, split_of
+from mead_manip.stages.learning.renderer_loop import STAGE, Outcome, RendererJob, learn
+from mead_manip.stages.learning.run_folder import RunFolder
+from mead_manip.stages.running import plan
+from mead_manip.stages.running.device import choose_device
+from mead_manip.stages.running.runner import Progress, SilentProgress, Summary
 from mead_manip.training.renderer import Learner
 from mead_manip.training.renderer_recipe import RendererRecipe, renderer_recipe
 from mead_manip.training.renderer_sequences import Sequences

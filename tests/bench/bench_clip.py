@@ -31,10 +31,10 @@ from mead_manip.config import ClipScoreConfig, Common
 from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.media import images
 from mead_manip.stages import clip_score
-from mead_manip.stages.clip_embedding import BATCH, Embedded, embed_clips
-from mead_manip.stages.clip_features import PACK, FeatureCache
-from mead_manip.stages.clip_publishing import in_chunks
-from mead_manip.stages.runner import SilentProgress
+from mead_manip.stages.running.runner import SilentProgress
+from mead_manip.stages.scoring.clip_embedding import BATCH, Embedded, embed_clips
+from mead_manip.stages.scoring.clip_features import PACK, FeatureCache
+from mead_manip.stages.scoring.clip_publishing import in_chunks
 
 FRAMES = 8
 MODEL = "ViT-B-32"

@@ -89,7 +89,7 @@ def profile(arguments: list[str]) -> None:
     from concurrent import futures
 
     from mead_manip.cli import app
-    from mead_manip.stages import edit_frames
+    from mead_manip.stages.editing import edit_frames
 
     class Here(futures.Executor):
         def submit(self, function, /, *arguments, **named):  # type: ignore[no-untyped-def]

@@ -76,7 +76,7 @@ def seconds(work, *arguments) -> float:
 
 def follow(detector, frames: list[np.ndarray]) -> list:
     """Call a detector as the stage does: a few frames at a time, each time with the faces seen last."""
-    from mead_manip.stages.sighting import CHUNK
+    from mead_manip.stages.footage.sighting import CHUNK
 
     found, hints = [], []
     for start in range(0, len(frames), CHUNK):

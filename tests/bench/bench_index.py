@@ -29,9 +29,9 @@ from mead_manip.media.inspection import Inspection
 from mead_manip.media.mead_facts import FPS, cells_of
 from mead_manip.media.mead_splits import ACTORS
 from mead_manip.stages import audit
-from mead_manip.stages.audit_memory import Memory
-from mead_manip.stages.clip_finding import Clip, Digests, find_clips
-from mead_manip.stages.runner import SilentProgress, run_clips
+from mead_manip.stages.footage.audit_memory import Memory
+from mead_manip.stages.footage.clip_finding import Clip, Digests, find_clips
+from mead_manip.stages.running.runner import SilentProgress, run_clips
 
 STAGE, BATCH = "preprocess", 2000
 

@@ -36,8 +36,9 @@ from mead_manip.media.face_crops import crop_squares, cut_crop
 from mead_manip.media.images import decode, encode
 from mead_manip.media.parts import Decoded
 from mead_manip.media.video import read_frames
-from mead_manip.stages import early_crops, preprocess, sighting, tracking
-from mead_manip.stages.runner import SilentProgress
+from mead_manip.stages import preprocess
+from mead_manip.stages.footage import early_crops, sighting, tracking
+from mead_manip.stages.running.runner import SilentProgress
 
 MODEL = SHARED / "weights" / "face_landmarker.task"
 LOOP = 30  # frames of the clip that is repeated

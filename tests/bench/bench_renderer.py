@@ -28,8 +28,8 @@ from mead_manip.models.face_renderer import RGB, Architecture, FaceGenerator
 from mead_manip.models.posed_faces import posed
 from mead_manip.rendering.face_blend import moved_share
 from mead_manip.rendering.face_view import Drawn
-from mead_manip.stages.face_views import as_view
-from mead_manip.stages.neural_frames import NeuralFace, NeuralRetargeter, filmed
+from mead_manip.stages.editing.face_views import as_view
+from mead_manip.stages.editing.neural_frames import NeuralFace, NeuralRetargeter, filmed
 
 WIDTH, HEIGHT = 1280, 720
 

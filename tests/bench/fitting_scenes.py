@@ -18,8 +18,8 @@ from mead_manip.media.mead_tree import ClipLabels
 from mead_manip.models.face_model import load_head, project, sample_identity
 from mead_manip.models.gaze import eyeballs_of
 from mead_manip.models.rigid import rotation
-from mead_manip.stages.sighting import sight_video
-from mead_manip.stages.tracking import track_face
+from mead_manip.stages.footage.sighting import sight_video
+from mead_manip.stages.footage.tracking import track_face
 from mead_manip.synthetic.actors import generator
 from mead_manip.synthetic.build_face_prior import FPS
 from mead_manip.synthetic.mead import list_clips

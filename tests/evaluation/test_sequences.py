@@ -7,10 +7,10 @@ from mead_manip.errors import MeadManipError
 from mead_manip.evaluation.sequences import (
     KINDS,
     LabelledSequence,
+    agreement,
     balanced_accuracy,
     fit_classifier,
     intensity_ratio,
-    agreement,
     jitter,
     predict,
     recalls,

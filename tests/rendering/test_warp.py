@@ -18,7 +18,7 @@ def renderer(head):
     from mead_manip.artifacts.assets import load_asset
     from mead_manip.artifacts.schemas import HeadAsset
     from mead_manip.rendering.warp import WarpRenderer
-    from mead_manip.stages.retarget import warp_mesh
+    from mead_manip.stages.editing.retarget import warp_mesh
 
     return WarpRenderer(warp_mesh(head, load_asset(HeadAsset, "head.h5")))
 

@@ -15,7 +15,7 @@ def audit(tmp_path):
     from mead_manip.artifacts.workspace import Workspace
     from mead_manip.config import AuditConfig, Common
     from mead_manip.stages import audit
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     def run(progress=None, *, dry_run=False, force=False, **settings):
         config = AuditConfig(path=str(tmp_path / "MEAD"), **{"workers": 2, **settings})
@@ -184,7 +184,7 @@ def test_a_second_run_looks_at_what_changed(audit, good):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_interrupted_audit_keeps_what_it_saw(audit, good, workers):
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     class Interrupting(SilentProgress):
         def clips(self, items, total, description):

@@ -26,7 +26,7 @@ def workspace(tmp_path_factory):
 def compare(workspace, talk, tmp_path):
     from mead_manip.config import Common, CompareConfig
     from mead_manip.stages import compare
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     def run(*, dry_run=False, **settings):
         values = {"video": str(talk), "out": str(tmp_path / "out"), "emotions": ("happy", "sad"), "cell": CELL}
@@ -84,7 +84,7 @@ def test_a_dry_run_makes_nothing(compare, tmp_path):
 
 
 def test_frames_are_taken_where_the_mouth_rests(make_reconstruction):
-    from mead_manip.stages.compare_sheet import resting_frames
+    from mead_manip.stages.judging.compare_sheet import resting_frames
 
     jaw = np.zeros((40, 3), np.float32)
     jaw[:, 0] = np.where(np.arange(40) % 10 < 4, 0.0, 0.2)

@@ -124,7 +124,7 @@ def test_the_manipulator_trains_on_flames_51_numbers_as_they_are(workspace):
     from mead_manip.models.manipulation import manipulate
     from mead_manip.models.manipulator import Manipulator
     from mead_manip.stages import train
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     config = TrainConfig(size="small", iterations=2, weighting="none", batch_size=8)
     summary = train.run(workspace, config, Common(device="cpu"), progress=SilentProgress())

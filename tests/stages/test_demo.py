@@ -8,7 +8,7 @@ def test_a_dry_run_names_the_commands_and_makes_nothing(in_folder):
     from mead_manip.artifacts.workspace import Workspace
     from mead_manip.config import Common, DemoConfig
     from mead_manip.stages import demo
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     summary = demo.run(Workspace("work"), DemoConfig(), Common(), dry_run=True, progress=SilentProgress())
 
@@ -26,7 +26,7 @@ def test_the_commands_it_shows_are_commands_that_work(in_folder):
     from mead_manip.cli import app
     from mead_manip.config import Common, DemoConfig
     from mead_manip.stages import demo
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     planned = demo.run(Workspace("work"), DemoConfig(), Common(), dry_run=True, progress=SilentProgress()).planned
     (first, *_) = planned
@@ -46,7 +46,7 @@ def tree(tmp_path):
     from mead_manip.artifacts.workspace import Workspace
     from mead_manip.config import Common, Reconstruct3dConfig, SynthConfig
     from mead_manip.stages import reconstruct3d, synth
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
     from mead_manip.synthetic.mead import truth_path
 
     folder, workspace, quiet = tmp_path / "MEAD", Workspace(tmp_path / "work"), SilentProgress()
@@ -70,7 +70,7 @@ def tree(tmp_path):
 
 
 def test_measures_compare_with_the_truth_of_the_same_clip(tree, make_track):
-    from mead_manip.stages.demo_measures import _clips, _perception
+    from mead_manip.stages.judging.demo_measures import _clips, _perception
 
     workspace, folder = tree(make_track)
     clips = _clips(workspace, folder)

@@ -23,7 +23,7 @@ def workspace(tmp_path_factory):
 def edit(workspace, video, tmp_path):
     from mead_manip.config import Common, EditConfig
     from mead_manip.stages import edit
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     def run(*, source=video, out=tmp_path / "out.mp4", force=False, dry_run=False, **settings):
         sources = source if isinstance(source, tuple) else (source,)
@@ -159,7 +159,7 @@ def test_fewer_frames_than_a_window_are_refused(edit, tmp_path, video):
 
 
 def test_a_recipe_repeats_the_coefficients_and_the_video(edit, video, tmp_path):
-    from mead_manip.stages.edit_recipe import plans_from
+    from mead_manip.stages.editing.edit_recipe import plans_from
 
     _, out = edit(to="happy:0.6,sad:0.4", intensity=0.9, style_seed=4, start=0.2, from_emotion="neutral")
     recipe = json.loads(out.with_suffix(".json").read_text())

@@ -32,8 +32,8 @@ def workspace(tmp_path_factory, video):
     from mead_manip.config import Common
     from mead_manip.models.face_model import load_head
     from mead_manip.models.manipulator import Architecture, Manipulator
-    from mead_manip.stages import plan
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running import plan
+    from mead_manip.stages.running.runner import SilentProgress
 
     workspace, head = Workspace(tmp_path_factory.mktemp("work")), load_head()
     torch.manual_seed(0)
@@ -56,7 +56,7 @@ def workspace(tmp_path_factory, video):
 def edit(workspace, video, tmp_path):
     from mead_manip.config import Common, EditConfig
     from mead_manip.stages import edit
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     def run(*, source=video, out="out.mp4", **settings):
         sources = (str(source),) if source else ()
@@ -162,7 +162,7 @@ def test_only_the_part_that_is_edited_changes(edit, video):
 def test_the_report_on_footage_alone_trains_nothing(workspace, video):
     from mead_manip.config import Common, TrainRendererConfig
     from mead_manip.stages import train_renderer
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     config = TrainRendererConfig(video=(str(video),), run="new", report_only=True)
     summary = train_renderer.run(workspace, config, Common(), progress=SilentProgress())
@@ -178,7 +178,7 @@ def test_a_killed_edit_goes_on_with_what_the_network_remembered(workspace, video
 
     from mead_manip.config import Common, EditConfig
     from mead_manip.stages import edit
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     class Killed(Exception):
         pass

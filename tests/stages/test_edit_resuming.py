@@ -27,7 +27,7 @@ def workspace(tmp_path_factory):
 def edit(workspace, video, tmp_path):
     from mead_manip.config import Common, EditConfig
     from mead_manip.stages import edit
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     class Watched(SilentProgress):
         """Remember what is said and how many frames are drawn; end with frame `until`."""
@@ -134,7 +134,7 @@ def test_a_run_killed_before_the_recipe_was_written_only_copies(edit, tmp_path):
 def test_a_short_video_needs_no_parts(edit, video, tmp_path, workspace):
     from mead_manip.config import Common, EditConfig
     from mead_manip.stages import edit as stage
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     class Looking(SilentProgress):
         def clips(self, items, total, description):

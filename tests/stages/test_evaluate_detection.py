@@ -9,7 +9,7 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EvaluateDetectionConfig
 from mead_manip.errors import ArtifactInvalid, ArtifactMissing
 from mead_manip.stages import evaluate_detection
-from mead_manip.stages.runner import SilentProgress
+from mead_manip.stages.running.runner import SilentProgress
 
 
 def evaluate(workspace: Workspace, **settings):

@@ -21,7 +21,7 @@ def workspace(tmp_path_factory):
 
 
 def quiet():
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     return SilentProgress()
 
@@ -140,7 +140,7 @@ def test_a_result_that_was_changed_is_named_and_the_others_are_measured(evaluate
 def test_frames_count_where_their_passage_holds():
     from mead_manip.emotions import NED_EMOTIONS
     from mead_manip.models.edit_plan import EditPlan, Passage, Style
-    from mead_manip.stages.edit_pairs import targets_of
+    from mead_manip.stages.judging.edit_pairs import targets_of
 
     times = np.arange(0, 4, 0.1)
     plan = EditPlan(

@@ -10,8 +10,8 @@ from mead_manip.artifacts.schemas import ArmResult
 from mead_manip.config import Common, EvaluateManipulatorConfig
 from mead_manip.errors import MeadManipError, UsageError
 from mead_manip.stages import evaluate_manipulator
-from mead_manip.stages.runner import SilentProgress
-from mead_manip.stages.study_arms import split_actors
+from mead_manip.stages.judging.study_arms import split_actors
+from mead_manip.stages.running.runner import SilentProgress
 
 STAGE = "evaluate-manipulator"
 

@@ -10,7 +10,7 @@ from mead_manip.config import Common, EvaluateOptionsConfig
 from mead_manip.errors import UsageError
 from mead_manip.evaluation.variants import VARIANTS
 from mead_manip.stages import evaluate_options
-from mead_manip.stages.runner import SilentProgress
+from mead_manip.stages.running.runner import SilentProgress
 
 
 def evaluate(workspace, **settings):

@@ -34,7 +34,7 @@ def run(stage, workspace, config, **how):
     from importlib import import_module
 
     from mead_manip.config import Common
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     module = import_module(f"mead_manip.stages.{stage}")
     return module.run(workspace, config, Common(), progress=SilentProgress(), **how)

@@ -27,7 +27,7 @@ def run(workspace, *, force=False, dry_run=False, **settings):
     from mead_manip.artifacts.workspace import Workspace
     from mead_manip.config import Common, ImportFlameConfig
     from mead_manip.stages import import_flame
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     config = ImportFlameConfig(**settings)
     return import_flame.run(

@@ -16,7 +16,7 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, InspectConfig, PreprocessConfig, Reconstruct3dConfig
 from mead_manip.errors import InputMissing
 from mead_manip.stages import inspect, preprocess, reconstruct3d
-from mead_manip.stages.runner import SilentProgress
+from mead_manip.stages.running.runner import SilentProgress
 
 
 @pytest.fixture(scope="module")

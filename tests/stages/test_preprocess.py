@@ -16,7 +16,7 @@ def preprocess(tmp_path):
     from mead_manip.artifacts.workspace import Workspace
     from mead_manip.config import Common, PreprocessConfig
     from mead_manip.stages import preprocess
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     workspace = Workspace(tmp_path / "work")
 

@@ -41,7 +41,7 @@ def publish(workspace, make_track):
 def run(workspace, *, force=False, dry_run=False, **settings):
     from mead_manip.config import Common, Reconstruct3dConfig
     from mead_manip.stages import reconstruct3d
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     config = Reconstruct3dConfig(workers=0, **settings)
     return reconstruct3d.run(workspace, config, Common(), force=force, dry_run=dry_run, progress=SilentProgress())

@@ -14,7 +14,7 @@ def synth(tmp_path):
         from mead_manip.artifacts.workspace import Workspace
         from mead_manip.config import Common, SynthConfig
         from mead_manip.stages import synth as stage
-        from mead_manip.stages.runner import SilentProgress
+        from mead_manip.stages.running.runner import SilentProgress
 
         class Listening(SilentProgress):
             def __init__(self):

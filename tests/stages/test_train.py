@@ -60,7 +60,7 @@ def score(workspace, make_scores):
 def train(workspace, common, progress=None, **settings):
     from mead_manip.config import TrainConfig
     from mead_manip.stages import train as stage
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     switches = {name: settings.pop(name) for name in ("force", "dry_run") if name in settings}
     config = TrainConfig(**{"size": "small", "iterations": 12, "weighting": "none", **settings})

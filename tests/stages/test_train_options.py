@@ -57,7 +57,7 @@ def workspace(publish):
 def train(workspace, common, progress=None, **settings):
     from mead_manip.config import TrainConfig
     from mead_manip.stages import train as stage
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     config = TrainConfig(**{"size": "small", "iterations": 3, "batch_size": 6, "weighting": "none", **settings})
     return stage.run(workspace, config, common, progress=progress or SilentProgress())

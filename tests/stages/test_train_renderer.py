@@ -24,7 +24,7 @@ def workspace(tmp_path_factory):
 def train(workspace, video):
     from mead_manip.config import Common, TrainRendererConfig
     from mead_manip.stages import train_renderer
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     def run(*, videos=(video,), progress=None, force=False, dry_run=False, **settings):
         config = TrainRendererConfig(
@@ -111,7 +111,7 @@ def test_another_run_may_be_the_start(train, workspace):
 def test_held_out_frames_are_never_learned_from(workspace, train):
     from mead_manip.artifacts import store
     from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
-    from mead_manip.stages.renderer_frames import Clip, split_of
+    from mead_manip.stages.learning.renderer_frames import Clip, split_of
 
     train()
     (clip_id,) = workspace.clips("preprocess")
@@ -126,7 +126,7 @@ def test_held_out_frames_are_never_learned_from(workspace, train):
 def test_shots_end_at_cuts_and_gaps_and_long_footage_is_thinned(make_track, make_reconstruction):
     import dataclasses
 
-    from mead_manip.stages.renderer_frames import Clip, split_of
+    from mead_manip.stages.learning.renderer_frames import Clip, split_of
 
     track = make_track(1000)
     visible = track.visible.copy()

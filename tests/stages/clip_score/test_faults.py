@@ -35,7 +35,7 @@ def save(workspace, clip_id, **changes):
 def evaluate(workspace, faults):
     from mead_manip.config import Common, EvaluateDetectionConfig
     from mead_manip.stages import evaluate_detection
-    from mead_manip.stages.runner import SilentProgress
+    from mead_manip.stages.running.runner import SilentProgress
 
     config = EvaluateDetectionConfig(seeds=1, draws=100, faults=faults)
     return evaluate_detection.run(workspace, config, Common(device="cpu"), progress=SilentProgress())

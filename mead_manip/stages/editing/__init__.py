@@ -1,0 +1,1 @@
+"""What edit is made of: settings, plans, faces, frames, pictures, recipes, renderers."""

@@ -1,0 +1,1 @@
+"""What audit, preprocess and faces are made of: which clips there are, and whose faces they show."""

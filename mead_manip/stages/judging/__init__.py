@@ -1,0 +1,1 @@
+"""What the evaluate commands, compare and demo are made of: corpora, arms, measures, reports."""

@@ -1,0 +1,95 @@
+"""A stage whose input is missing, but can be made from what the workspace holds, makes it first and says so.
+
+Stages are called by name from the table, so that none imports another.
+"""
+
+import dataclasses
+import importlib
+from typing import Any
+
+from mead_manip.artifacts import store
+from mead_manip.artifacts.workspace import Workspace
+from mead_manip.config import SECTIONS, Common
+from mead_manip.errors import ArtifactInvalid, ArtifactMissing, MeadManipError
+from mead_manip.resolution import resolve
+from mead_manip.stages import STAGES
+from mead_manip.stages.running.runner import Progress, Summary
+
+
+def require(workspace: Workspace, stage: str, *, needed_by: str, remedy: str = "") -> list[str]:
+    """Give the clips that `stage` has published, or say which command to run."""
+    clips = workspace.clips(stage)
+    if clips:
+        return clips
+    raise ArtifactMissing(
+        f"{needed_by}: nothing in {workspace.folder(stage)}",
+        expected=f"results of {stage}",
+        remedy=remedy or f"run `{STAGES[first_missing(workspace, stage)].usage}` first",
+    )
+
+
+def first_missing(workspace: Workspace, stage: str) -> str:
+    """Give the earliest stage on the way to `stage` that has published nothing: the command to run first."""
+    for source in STAGES[stage].reads:
+        if not workspace.clips(source):
+            return first_missing(workspace, source)
+    return stage
+
+
+def lacking(workspace: Workspace, stage: str) -> dict[str, str]:
+    """Give the clips that `stage` has not published for what it reads, or published from an older input, and why."""
+    (source,) = STAGES[stage].reads
+    reasons = {}
+    for clip_id in require(workspace, source, needed_by=stage):
+        path = workspace.path(stage, clip_id)
+        try:
+            used = store.read_provenance(path).inputs.get(STAGES[source].writes)
+            if used is not None and used != store.read_key(workspace.path(source, clip_id)):
+                reasons[clip_id] = f"its {source} has changed"
+        except ArtifactMissing:
+            reasons[clip_id] = "missing"
+        except ArtifactInvalid as error:
+            reasons[clip_id] = str(error)
+    return reasons
+
+
+def make_missing(
+    stage: str,
+    workspace: Workspace,
+    common: Common,
+    *,
+    needed_by: str,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress,
+    **settings: Any,
+) -> Summary | None:
+    """Make what `stage` lacks for `needed_by`, and only that; None if it lacks nothing."""
+    reasons = lacking(workspace, stage)
+    if not reasons:
+        return None
+    progress.say(f"{needed_by}: {stage} is missing for {len(reasons)} clip(s): making it first")
+    settings["clips"] = ",".join(sorted(reasons))
+    return make(stage, workspace, common, force=force, dry_run=dry_run, progress=progress, **settings)
+
+
+def make(
+    stage: str,
+    workspace: Workspace,
+    common: Common,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress,
+    **settings: Any,
+) -> Summary:
+    """Run a stage as its command would, `settings` standing for its flags. Raises if it gave nothing at all."""
+    if any(field.name == "shard" for field in dataclasses.fields(SECTIONS[stage])):
+        settings.setdefault("shard", "")  # who needs a stage needs all of it, whatever the environment says
+    config: Any = resolve(SECTIONS[stage], settings).config
+    module = importlib.import_module(STAGES[stage].module)
+    summary: Summary = module.run(workspace, config, common, force=force, dry_run=dry_run, progress=progress)
+    if summary.failures and not summary.clips:
+        clip_id, reason = next(iter(summary.failures.items()))
+        raise MeadManipError(f"{stage}: {clip_id}: {reason}")
+    return summary

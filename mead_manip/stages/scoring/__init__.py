@@ -1,0 +1,1 @@
+"""What clip-score is made of: frames, features, the rule, what is published and reported."""
