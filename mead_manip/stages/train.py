@@ -25,11 +25,11 @@ from mead_manip.stages.learning.train_job import Chosen, Job, initial_weights
 from mead_manip.stages.learning.train_loop import STAGE, Outcome, learn
 from mead_manip.stages.running import plan, split_parts
 from mead_manip.stages.running.arithmetic import refuse_impossible
-from mead_manip.stages.running.device import choose_device
+from mead_manip.stages.running.device import device_of_process
 from mead_manip.stages.running.runner import Progress, SilentProgress, Summary
 from mead_manip.training.recipe import settings_of
 from mead_manip.training.windows import Labels, weights_by_class
-from mead_manip.training.world import World, joined, local_index
+from mead_manip.training.world import World, joined
 
 STAGE_VERSION = 2  # 2: the best checkpoint is published, and the scale is that of all frames with a face
 
@@ -47,10 +47,7 @@ def run(
 
     Started by `torchrun` or `accelerate launch`, the processes train as one; the first writes and speaks.
     """
-    device = choose_device(common.device)
-    local = local_index()
-    if local is not None and device == torch.device("cuda"):
-        device = torch.device("cuda", local)
+    device = device_of_process(common.device)
     refuse_impossible(config, settings_of(config), device)
     with joined(device) as world:
         quiet = progress if world.leads else SilentProgress()

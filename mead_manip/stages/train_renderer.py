@@ -27,12 +27,12 @@ from mead_manip.stages.learning.renderer_frames import Clip, RendererFrames, spl
 from mead_manip.stages.learning.renderer_loop import STAGE, Outcome, RendererJob, learn
 from mead_manip.stages.learning.run_folder import RunFolder
 from mead_manip.stages.running import plan
-from mead_manip.stages.running.device import choose_device
+from mead_manip.stages.running.device import device_of_process
 from mead_manip.stages.running.runner import Progress, SilentProgress, Summary
 from mead_manip.training.renderer import Learner
 from mead_manip.training.renderer_recipe import RendererRecipe, renderer_recipe
 from mead_manip.training.renderer_sequences import Sequences
-from mead_manip.training.world import World, joined, local_index
+from mead_manip.training.world import World, joined
 
 STAGE_VERSION = 1
 _BUDGET = ("iterations", "minutes", "publish")
@@ -49,10 +49,7 @@ def run(
     progress: Progress,
 ) -> Summary:
     """Train a neural face renderer on videos; several people make a meta-renderer, a start for others."""
-    device = choose_device(common.device)
-    local = local_index()
-    if local is not None and device == torch.device("cuda"):
-        device = torch.device("cuda", local)
+    device = device_of_process(common.device)
     _refuse_impossible(config, device)
     with joined(device) as world:
         quiet = progress if world.leads else SilentProgress()

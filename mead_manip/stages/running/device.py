@@ -3,6 +3,7 @@
 import torch
 
 from mead_manip.errors import BackendUnavailable, UsageError
+from mead_manip.training.world import local_index
 
 
 def choose_device(name: str) -> torch.device:
@@ -21,3 +22,9 @@ def choose_device(name: str) -> torch.device:
     if missing:
         raise BackendUnavailable(f"device {name} is not there", remedy="use --device auto or cpu")
     return device
+
+
+def device_of_process(name: str) -> torch.device:
+    """Give the device to train on: of several processes on one machine each takes the graphics card of its number."""
+    device, local = choose_device(name), local_index()
+    return torch.device("cuda", local) if local is not None and device == torch.device("cuda") else device
