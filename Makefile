@@ -10,7 +10,7 @@ demo: $(STAMP)  ## from nothing to figure1.png and angry.mp4 in ./demo
 	$(RUN) -m mead_manip demo
 
 test: $(STAMP)  ## every test that needs neither a GPU nor foreign weights
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(RUN) -m ruff format --check .

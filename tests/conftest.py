@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 # Two threads are enough for toy sizes, and make timings and sums the same on every machine.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 
 ROOT = Path(__file__).parent.parent

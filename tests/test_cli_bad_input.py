@@ -135,7 +135,14 @@ STAGE = """
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_with_one_line_and_code_4(in_folder, number):
     command = [sys.executable, "-c", textwrap.dedent(STAGE), str(int(number))]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # who runs tests in the background ignores it
+    )
     assert ended.returncode == 4
     assert ended.stderr == "mead-manip: interrupted; run the same command again to go on\n"
     assert list(Path("work/preprocess").iterdir()) == []
