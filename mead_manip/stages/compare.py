@@ -12,9 +12,8 @@ from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import ManipulatorWeights
 from mead_manip.artifacts.workspace import Workspace, clip_id_from
-from mead_manip.config import SHIPPED_RUN, Common, CompareConfig, EditConfig, result_params
+from mead_manip.config import SHIPPED_RUN, Common, CompareConfig, result_params
 from mead_manip.media.video import probe
-from mead_manip.stages.editing.edit_faces import Tools
 from mead_manip.stages.editing.edit_recipe import recipe_path
 from mead_manip.stages.judging.compare_sheet import Scene, Sheet
 from mead_manip.stages.learning.trained import runs_of, weights_of
@@ -48,13 +47,13 @@ def run(
     if dry_run:
         summary.planned = {f"{video.stem}: {name}, {emotion}": "to do or to check" for name, emotion in edits}
         return summary
-    looks = EditConfig(landmarks=config.landmarks, landmarks_model=config.landmarks_model)
-    clip_id = str(Tools(workspace, looks, common, False, progress).prepare(video, 1))
+    seen_by: dict[str, Any] = {"landmarks": config.landmarks, "landmarks_model": config.landmarks_model}
+    clip_id = plan.face_clip(workspace, common, video, 1, **seen_by, dry_run=False, progress=progress)
+    assert clip_id is not None
     for (name, emotion), out in progress.clips(edits.items(), len(edits), f"{STAGE} {video.stem}"):
         made = plan.make(
             "edit", workspace, common, force=force, progress=progress, video=str(video), out=str(out), to=emotion,
-            run=name, intensity=config.intensity, landmarks=config.landmarks, landmarks_model=config.landmarks_model,
-            **PLAIN,
+            run=name, intensity=config.intensity, **seen_by, **PLAIN,
         )  # fmt: skip
         summary.facts[f"{name}_{emotion}"] = "fresh" if made.fresh else "done"
     rows = {titles[name]: [video, *(edits[name, emotion] for emotion in config.emotions)] for name in runs}

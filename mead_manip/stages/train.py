@@ -94,7 +94,7 @@ def _run(
         progress.say(f"{STAGE}: {note}")
     if world.leads:
         folder.prepare()
-        folder.save_config(_recorded(config, common))
+        folder.save_config(STAGE, _recorded(config, common))
     # Networks as narrow as the small ones are faster on one thread than on several.
     with threads(1 if config.size == "small" and job.device.type == "cpu" else None):
         outcome = learn(job, folder, provenance.key, config, force=force, progress=progress)

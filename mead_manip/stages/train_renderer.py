@@ -26,6 +26,7 @@ from mead_manip.stages.learning.renderer_footage import footage_report
 from mead_manip.stages.learning.renderer_frames import Clip, RendererFrames, split_of
 from mead_manip.stages.learning.renderer_loop import STAGE, Outcome, RendererJob, learn
 from mead_manip.stages.learning.run_folder import RunFolder
+from mead_manip.stages.learning.trained import run_or_file
 from mead_manip.stages.running import plan
 from mead_manip.stages.running.device import device_of_process
 from mead_manip.stages.running.runner import Progress, SilentProgress, Summary
@@ -69,15 +70,10 @@ def _run(
 ) -> Summary:
     folder = RunFolder(workspace.run_dir(config.run), tensorboard=config.tensorboard and world.leads)
     summary = Summary(STAGE, destination=str(folder.path))
-    if world.leads:
-        ready = [_prepare(workspace, config, common, Path(v), dry_run=dry_run, progress=progress) for v in config.video]
-        if not all(ready):
-            summary.planned[config.run] = "after preprocess and reconstruct3d"
-            world.wait()
-            return summary
-    world.wait()
-    quiet = SilentProgress()
-    named = [_prepare(workspace, config, common, Path(v), dry_run=False, progress=quiet) for v in config.video]
+    named = _prepared(workspace, config, common, world, dry_run=dry_run, progress=progress)
+    if not all(named):
+        summary.planned[config.run] = "after preprocess and reconstruct3d"
+        return summary
     clips = [_clip(workspace, Path(video), str(name)) for video, name in zip(config.video, named, strict=True)]
     if config.report_only:
         return footage_report(workspace, [clip.clip_id for clip in clips]).told(summary)
@@ -102,7 +98,7 @@ def _run(
     job = _job(workspace, clips, config, common, device, world, vgg, progress)
     if world.leads:
         folder.prepare()
-        folder.save_config({**result_params(config), "seed": common.seed})
+        folder.save_config(STAGE, {**result_params(config), "seed": common.seed})
     outcome = learn(job, folder, _lessons_key(provenance), config, force=force, progress=progress)
     if world.leads:
         summary.facts = _facts(job, outcome, clips, config) | {"footage": report.as_json()}
@@ -132,27 +128,34 @@ def _refuse_impossible(config: TrainRendererConfig, device: torch.device) -> Non
         raise UsageError(f"--init {config.init}: the run itself", expected="another run", remedy="name it with --run")
 
 
-def _prepare(
-    workspace: Workspace, config: TrainRendererConfig, common: Common, video: Path, *, dry_run: bool, progress: Progress
-) -> str | None:
-    """Bring a video's FaceTrack and Reconstruction up to date; give its clip id, None if a dry run lacks them."""
-    probe(video)
-    how: dict[str, Any] = {"dry_run": dry_run, "progress": progress}
-    tracked = plan.make(
-        "preprocess",
-        workspace,
-        common,
-        **how,
-        path=str(video),
-        face="auto" if config.face == 1 else str(config.face),
-        landmarks=config.landmarks,
-        landmarks_model=config.landmarks_model,
-    )
-    if tracked.planned:
-        return None
-    (clip_id,) = tracked.clips
-    fitted = plan.make("reconstruct3d", workspace, common, **how, clips=clip_id)
-    return None if fitted.planned else str(clip_id)
+def _prepared(
+    workspace: Workspace,
+    config: TrainRendererConfig,
+    common: Common,
+    world: World,
+    *,
+    dry_run: bool,
+    progress: Progress,
+) -> list[str | None]:
+    """Bring the videos' faces up to date; give their clip ids, None where a dry run lacks them."""
+    clip_ids: list[str | None] = []
+    for leads in (True, False):  # the first process makes what is missing, the others then find it
+        if world.leads is leads:
+            for video in map(Path, config.video):
+                probe(video)
+                clip_id = plan.face_clip(
+                    workspace,
+                    common,
+                    video,
+                    config.face,
+                    landmarks=config.landmarks,
+                    landmarks_model=config.landmarks_model,
+                    dry_run=dry_run,
+                    progress=progress,
+                )
+                clip_ids.append(clip_id)
+        world.wait()
+    return clip_ids
 
 
 def _clip(workspace: Workspace, video: Path, clip_id: str) -> Clip:
@@ -169,7 +172,7 @@ def _provenance(
     }
     inputs["vgg"] = files.digest(vgg) if vgg else None
     if config.init:
-        inputs["init"] = store.read_key(_initial(workspace, config.init))
+        inputs["init"] = store.read_key(run_or_file(workspace, config.init))
     params = {**result_params(config), "seed": common.seed}
     return Provenance(RendererWeights.schema_id(), STAGE, STAGE_VERSION, params, inputs)
 
@@ -178,10 +181,6 @@ def _lessons_key(provenance: Provenance) -> str:
     """Name the lessons, however many are taken: with more iterations or minutes a training goes on where it ended."""
     lessons = {name: value for name, value in provenance.params.items() if name not in _BUDGET}
     return dataclasses.replace(provenance, params=lessons).key
-
-
-def _initial(workspace: Workspace, init: str) -> Path:
-    return Path(init) if init.endswith(".h5") else workspace.run_dir(init) / "weights.h5"
 
 
 def _job(
@@ -212,7 +211,7 @@ def _job(
         torch.manual_seed(common.seed)
         generator = FaceGenerator.of(architecture).to(device)
         if config.init:
-            _take_over(generator, store.load(RendererWeights, _initial(workspace, config.init)))
+            _take_over(generator, store.load(RendererWeights, run_or_file(workspace, config.init)))
         features = VggFeatures.load(vgg).to(device) if vgg else None
         learner = Learner(generator, recipe, features, world)
     learner.use_channels_last()

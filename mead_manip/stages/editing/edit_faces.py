@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -63,22 +62,16 @@ class Tools:
 
     def prepare(self, video: Path, face: int) -> str | None:
         """Bring a face's FaceTrack and Reconstruction up to date; give its clip id, None if a dry run lacks them."""
-        how: dict[str, Any] = {"dry_run": self.dry_run, "progress": self.progress}
-        tracked = plan.make(
-            "preprocess",
+        return plan.face_clip(
             self.workspace,
             self.common,
-            **how,
-            path=str(video),
-            face="auto" if face == 1 else str(face),
+            video,
+            face,
             landmarks=self.config.landmarks,
             landmarks_model=self.config.landmarks_model,
+            dry_run=self.dry_run,
+            progress=self.progress,
         )
-        if tracked.planned:
-            return None
-        (clip_id,) = tracked.clips
-        fitted = plan.make("reconstruct3d", self.workspace, self.common, **how, clips=clip_id)
-        return None if fitted.planned else clip_id
 
     def load(self, video: Path, number: int, clip_id: str, weights: ManipulatorWeights, *, timed: bool) -> Face:
         """Load a face that was prepared; only where a plan has times the video's own are read."""

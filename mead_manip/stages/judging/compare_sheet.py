@@ -21,6 +21,7 @@ from mead_manip.media.images import encode
 from mead_manip.media.video import probe, read_frames, read_times, writer_like
 from mead_manip.reports.edit_figure import head_of, heads_at
 from mead_manip.reports.figure import labelled_grid, square
+from mead_manip.stages.editing.edit_video import COMMENT
 from mead_manip.stages.running.runner import Progress
 
 AT_REST = 0.3  # share of the frames whose jaw is taken to rest: speech would hide what an emotion does to the mouth
@@ -139,7 +140,7 @@ class Sheet:
         info = probe(scene.video)
         blank = np.zeros((info.height, info.width, 3), np.uint8)
         height, width = self._grid([blank] * (1 + len(edits)), 0).shape[:2]
-        comment = f"edited with mead-manip: {', '.join(scene.columns[1:])}"
+        comment = f"{COMMENT}: {', '.join(scene.columns[1:])}"
         with writer_like(out, info, width=width, height=height, comment=comment) as writer:
             for frames in progress.clips(together, len(scene.boxes_px), f"film {out.name}"):
                 index, pts, _ = frames[0]

@@ -17,7 +17,7 @@ from mead_manip.artifacts.schemas import FaceTrack, HeadAsset, Reconstruction
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.backends.face_embedding import FaceEmbedding
 from mead_manip.backends.fer import FerClassifier, Grey, face_of
-from mead_manip.config import Common, EditConfig, EvaluateEditConfig
+from mead_manip.config import Common, EvaluateEditConfig
 from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.errors import UsageError
 from mead_manip.evaluation import edit_measures as measures
@@ -28,9 +28,9 @@ from mead_manip.models.beliefs import face_prior
 from mead_manip.models.lip_lock import Lips, seen_gap
 from mead_manip.models.manipulation import coefs_of
 from mead_manip.models.posed_faces import face_model_of, is_flame
-from mead_manip.stages.editing.edit_faces import Tools
 from mead_manip.stages.judging.edit_pairs import Pair, frames_differ, targets_of
 from mead_manip.stages.judging.edit_redrawing import Change, change_outside
+from mead_manip.stages.running import plan
 from mead_manip.stages.running.device import choose_device
 from mead_manip.stages.running.runner import Progress
 from mead_manip.synthetic.prototypes import PROTOTYPES
@@ -99,10 +99,19 @@ class Measurer:
         if (self.workspace.root / "models").is_dir() and not (self.scratch.root / "models").exists():
             self.scratch.root.mkdir(parents=True, exist_ok=True)
             (self.scratch.root / "models").symlink_to((self.workspace.root / "models").absolute())
-        looks = EditConfig(landmarks=self.config.landmarks, landmarks_model=self.config.landmarks_model)
         parts: list[tuple[FaceTrack, Reconstruction]] = []
         for workspace, video in ((self.workspace, pair.source), (self.scratch, pair.result)):
-            clip_id = str(Tools(workspace, looks, self.common, False, self.progress).prepare(video, number))
+            clip_id = plan.face_clip(
+                workspace,
+                self.common,
+                video,
+                number,
+                landmarks=self.config.landmarks,
+                landmarks_model=self.config.landmarks_model,
+                dry_run=False,
+                progress=self.progress,
+            )
+            assert clip_id is not None
             track = store.load(FaceTrack, workspace.path("preprocess", clip_id))
             parts.append((track, store.load(Reconstruction, workspace.path("reconstruct3d", clip_id))))
         (track, fit), (other, refit) = parts

@@ -43,11 +43,11 @@ class RunFolder:
         """Make the folder and sweep what a killed run left."""
         files.sweep(files.make_folder(self.path))
 
-    def save_config(self, settings: Mapping[str, Any]) -> None:
-        """Write config.toml: every setting of the run, with those the size decides."""
+    def save_config(self, section: str, settings: Mapping[str, Any]) -> None:
+        """Write config.toml, as a section of mead-manip.toml: every setting of the run, with those the size decides."""
         lines = [f"{name} = {_toml(value)}\n" for name, value in settings.items() if value is not None]
         with files.atomic(self.path / "config.toml") as temporary:
-            temporary.write_text("[train]\n" + "".join(lines), encoding="utf-8")
+            temporary.write_text(f"[{section}]\n" + "".join(lines), encoding="utf-8")
 
     def save_resume_point(self, key: str, state: Mapping[str, Any]) -> None:
         """Publish the state of training `key`, whole or not at all."""

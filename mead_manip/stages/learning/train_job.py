@@ -20,6 +20,7 @@ from mead_manip.errors import ArtifactInvalid, UsageError
 from mead_manip.models.manipulation import coefs_of
 from mead_manip.models.manipulator import LEVELS, Architecture, Manipulator
 from mead_manip.stages.learning.annotated import FrameLabels
+from mead_manip.stages.learning.trained import run_or_file
 from mead_manip.training.manipulator import Learner
 from mead_manip.training.objectives import clip_weights
 from mead_manip.training.recipe import Recipe, recipe_of, settings_of
@@ -119,7 +120,7 @@ def initial_weights(workspace: Workspace, init: str) -> Path:
     """Give the file that --init means: a run of this workspace, the shipped one, or a path."""
     if init == SHIPPED_RUN:
         return asset_path(SHIPPED_MANIPULATOR)
-    return Path(init) if init.endswith(".h5") else workspace.run_dir(init) / "weights.h5"
+    return run_or_file(workspace, init)
 
 
 class _Clips:

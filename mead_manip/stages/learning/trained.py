@@ -52,3 +52,8 @@ def weights_of(workspace: Workspace, name: str, stage: str) -> Path:
             remedy=f"run `mead-manip train --run {name}`, or --run takes one of: {known}",
         )
     return path
+
+
+def run_or_file(workspace: Workspace, init: str) -> Path:
+    """Give the weights that --init means: a file, or a run of this workspace."""
+    return Path(init) if init.endswith(".h5") else workspace.run_dir(init) / "weights.h5"

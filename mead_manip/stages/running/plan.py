@@ -5,6 +5,7 @@ Stages are called by name from the table, so that none imports another.
 
 import dataclasses
 import importlib
+from pathlib import Path
 from typing import Any
 
 from mead_manip.artifacts import store
@@ -93,3 +94,33 @@ def make(
         clip_id, reason = next(iter(summary.failures.items()))
         raise MeadManipError(f"{stage}: {clip_id}: {reason}")
     return summary
+
+
+def face_clip(
+    workspace: Workspace,
+    common: Common,
+    video: Path,
+    face: int,
+    *,
+    landmarks: str,
+    landmarks_model: str | None,
+    dry_run: bool,
+    progress: Progress,
+) -> str | None:
+    """Bring a face's FaceTrack and Reconstruction up to date; give its clip id, None if a dry run lacks them."""
+    how: dict[str, Any] = {"dry_run": dry_run, "progress": progress}
+    tracked = make(
+        "preprocess",
+        workspace,
+        common,
+        **how,
+        path=str(video),
+        face="auto" if face == 1 else str(face),
+        landmarks=landmarks,
+        landmarks_model=landmarks_model,
+    )
+    if tracked.planned:
+        return None
+    (clip_id,) = tracked.clips
+    fitted = make("reconstruct3d", workspace, common, **how, clips=clip_id)
+    return None if fitted.planned else str(clip_id)
