@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mead_manip.models.manipulator import Manipulator
+from mead_manip.training.averaging import follow
 from mead_manip.training.objectives import (
     cycle_distance,
     gradient_penalty,
@@ -88,15 +89,6 @@ class Learner:
         for name in names:
             self.optimizers[name].step()
 
-    @torch.no_grad()
-    def update_average(self) -> None:
-        """Move the average a little towards the networks; more so in the first iterations."""
-        if self.average is None:
-            return
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        for slow, fast in zip(self.average.parameters(), self.nets.parameters(), strict=True):
-            slow.lerp_(fast, 1.0 - decay)
-
     def state_dict(self) -> dict[str, Any]:
         """Give all that an exact resumption needs; batches and noise follow from the step."""
         return {
@@ -159,7 +151,7 @@ def train(learner: Learner, windows: Windows, steps: Iterable[int], watch: Watch
             learner.update(share * weighted_sum(terms["generator_reference"], g_weights, reference), "generator")
 
         learner.step = step + 1
-        learner.update_average()
+        follow(learner.average, learner.nets, learner.recipe.ema, learner.step)
 
         # ---- everything below only watches -----------------------------------------------------------------------
         if not watch(step, terms):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mead_manip.models.face_discriminator import MultiScaleDiscriminator
 from mead_manip.models.face_renderer import RGB, Architecture, FaceGenerator, FaceView, composited
 from mead_manip.models.vgg_features import VggFeatures
+from mead_manip.training.averaging import follow
 from mead_manip.training.manipulator import frozen
 from mead_manip.training.renderer_losses import (
     cropped,
@@ -106,15 +107,6 @@ class Learner:
         self.world.sum_gradients([self.generator if name == "generator" else self.judges])
         self.optimizers[name].step()
 
-    @torch.no_grad()
-    def update_average(self) -> None:
-        """Move the average a little towards the generator; more so in the first steps."""
-        if self.average is None:
-            return
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            slow.lerp_(fast, 1.0 - decay)
-
     def state_dict(self) -> dict[str, Any]:
         """Give all that an exact resumption needs where sequences begin; frames follow from the step."""
         return {
@@ -169,7 +161,7 @@ def train(learner: Learner, footage: Footage, sequences: Sequences, steps: Itera
             learner.update(share * torch.stack(list(verdicts.values())).sum(), "judges")
 
         learner.step = step + 1
-        learner.update_average()
+        follow(learner.average, learner.generator, learner.recipe.ema, learner.step)
 
         # ---- everything below only watches -----------------------------------------------------------------------
         if not watch(step, {**terms, **verdicts}):

@@ -173,11 +173,7 @@ class _Keeper:
         self.progress.say(f"{STAGE}: iteration {done}, {self.seconds / 60:.1f} min: held-out frames: {text}")
         with files.atomic(files.make_folder(self.folder.path / "previews") / f"{done:06d}.jpg") as temporary:
             temporary.write_bytes(encode(sheet.picture(), "jpeg", 92))
-        if self.latest["score"] < (self.best.scores["score"] if self.best else math.inf):
-            generator = self.job.learner.published
-            weights = {name: tensor.detach().cpu().clone() for name, tensor in generator.state_dict().items()}
-            self.best = Checkpoint(done, self.latest, weights)
-            self.folder.save_best(self.key, self.best)
+        self.best = self.folder.keep_better(self.key, self.best, done, self.latest, self.job.learner.published)
 
     def outcome(self) -> Outcome:
         """Give the generator that the run publishes."""

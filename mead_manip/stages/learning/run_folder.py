@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import pickle
 import signal
 import threading
@@ -64,6 +65,17 @@ class RunFolder:
         state = {"iteration": best.iteration, "scores": dict(best.scores), "weights": dict(best.weights)}
         with files.atomic(self.best) as temporary:
             torch.save({"key": key, "state": state}, temporary)
+
+    def keep_better(
+        self, key: str, best: Checkpoint | None, iteration: int, scores: Mapping[str, float], nets: torch.nn.Module
+    ) -> Checkpoint | None:
+        """Publish networks if none scored better before (less is better); give those that are best now, if any."""
+        if not scores["score"] < (best.scores["score"] if best else math.inf):
+            return best
+        weights = {name: tensor.detach().cpu().clone() for name, tensor in nets.state_dict().items()}
+        best = Checkpoint(iteration, scores, weights)
+        self.save_best(key, best)
+        return best
 
     def load_best(self, key: str) -> Checkpoint | None:
         """Give the best weights so far of training `key`, None if there are none or they belong to another training."""

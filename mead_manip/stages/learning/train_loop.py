@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,10 +113,7 @@ class _Keeper:
         nets = self.job.learner.published
         self.latest = score(nets, self.job.validation, self.job.recipe.batch_size)
         self.log({"step": done, "validation": self.latest})
-        if self.latest["score"] < (self.best.scores["score"] if self.best else math.inf):
-            weights = {name: tensor.detach().cpu().clone() for name, tensor in nets.state_dict().items()}
-            self.best = Checkpoint(done, self.latest, weights)
-            self.folder.save_best(self.key, self.best)
+        self.best = self.folder.keep_better(self.key, self.best, done, self.latest, nets)
 
     def save(self) -> None:
         """Publish the resume point."""
