@@ -338,33 +338,34 @@ class EvaluateDetectionConfig:
 
 
 @dataclass(frozen=True)
-class EvaluateManipulatorConfig:
+class StudyConfig:
+    """Reconstruction, ClipScores -> trainings that are compared: what all studies settle."""
+
+    seeds: int = setting(5, "Trainings of everything that is compared.", minimum=1)
+    size: str = setting("small", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
+    iterations: int = setting(400, "Of every training: all take equally many.", minimum=1)
+    test_actors: tuple[str, ...] = setting((), "Actors to edit; a quarter of all where not given.")
+    workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
+
+
+@dataclass(frozen=True)
+class EvaluateManipulatorConfig(StudyConfig):
     """Reconstruction, ClipScores -> what each way of weighting is worth to the manipulator."""
 
     conditions: tuple[str, ...] = setting(
         ("none", "t1-20"), "Outliers to plant: none, t1-10, t1-20, t1-30, t2-20, t3-20, t4-20."
     )
     arms: tuple[str, ...] = setting((), "Only these arms, for example A0,A1,A6; all where not given.")
-    seeds: int = setting(5, "Trainings per arm and condition.", minimum=1)
-    size: str = setting("small", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
-    iterations: int = setting(400, "Of every training: all arms take equally many.", minimum=1)
-    test_actors: tuple[str, ...] = setting((), "Actors to edit; a quarter of all where not given.")
-    workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
 
 
 @dataclass(frozen=True)
-class EvaluateOptionsConfig:
+class EvaluateOptionsConfig(StudyConfig):
     """Reconstruction, ClipScores -> what each named option of training is worth to the manipulator."""
 
     variants: tuple[str, ...] = setting(
         (), "Only these beside base: no-ema, mapping-1, adversarial-1, lips, r1, diversity, balanced, levels, ..."
     )
     weighting: str = setting("literal", "How lambda enters the loss of all of them.", choices=("none", "literal"))
-    seeds: int = setting(5, "Trainings per variant.", minimum=1)
-    size: str = setting("small", "Network of the paper, or a small one for a CPU.", choices=("full", "small"))
-    iterations: int = setting(400, "Of every training.", minimum=1)
-    test_actors: tuple[str, ...] = setting((), "Actors to edit; a quarter of all where not given.")
-    workers: int = execution(2, "Processes side by side; 0 works in this one.", minimum=0)
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from mead_manip.artifacts.schemas import ArmResult
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EvaluateManipulatorConfig
 from mead_manip.errors import UsageError
 from mead_manip.evaluation.arms import BY_NAME, Arm, possible
 from mead_manip.stages.judging import study_report
-from mead_manip.stages.judging.corpus import load_corpus
-from mead_manip.stages.judging.study_arms import Task, Trainer, split_actors
-from mead_manip.stages.running.runner import Progress, Summary, run_clips
+from mead_manip.stages.judging.study_arms import Task, Trainer
+from mead_manip.stages.judging.study_runs import FOLDER, train_all, trainer_of
+from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "evaluate-manipulator"
-FOLDER = "evaluate"
 
 
 def run(
@@ -26,28 +24,14 @@ def run(
     progress: Progress,
 ) -> Summary:
     """Train every arm with every seed under every condition, judge it on people it never saw, compare."""
-    known = load_corpus(workspace, needed_by=STAGE)
-    roles = split_actors([clip.actor for clip in known.corpus.clips], config.test_actors)
-    progress.say(f"{STAGE}: {roles.describe()}")
-    trainer = Trainer(known, roles, config)
+    trainer = trainer_of(workspace, config, STAGE, progress)
     tasks = {
         _name(condition, arm, seed): Task(condition, arm.name, seed)
         for condition in config.conditions
         for seed in range(common.seed, common.seed + config.seeds)
         for arm in _arms(trainer, condition, config.arms)
     }
-    summary = run_clips(
-        STAGE,
-        ArmResult,
-        workspace,
-        tasks,
-        provenance=trainer.provenance,
-        compute=trainer.compute,
-        force=force,
-        dry_run=dry_run,
-        progress=progress,
-        workers=config.workers,
-    )
+    summary = train_all(STAGE, workspace, tasks, trainer, force=force, dry_run=dry_run, progress=progress)
     if dry_run or summary.failures:
         return summary
     study = study_report.Study.read(workspace, STAGE, list(tasks), trainer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.schemas import ArmResult
@@ -13,17 +12,16 @@ from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import Common, EvaluateOptionsConfig
 from mead_manip.errors import UsageError
 from mead_manip.evaluation.arms import PLAIN, RULE
-from mead_manip.evaluation.comparison import Draws, Outcomes, difference, level
+from mead_manip.evaluation.comparison import Draws, difference, level
 from mead_manip.evaluation.detection import Interval
 from mead_manip.evaluation.variants import BASE, BY_NAME, VARIANTS
 from mead_manip.reports.intervals import Estimate, interval_plot
 from mead_manip.reports.study_page import Section, Study, Table, publish_study
-from mead_manip.stages.judging.corpus import load_corpus
-from mead_manip.stages.judging.study_arms import Task, Trainer, split_actors
-from mead_manip.stages.running.runner import Progress, Summary, run_clips
+from mead_manip.stages.judging.study_arms import Task, Trainer
+from mead_manip.stages.judging.study_runs import FOLDER, stacked, train_all, trainer_of
+from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "evaluate-options"
-FOLDER = "evaluate"
 TITLE = "What are the options of training worth?"
 ENDPOINTS = ("accuracy", "by_reference", "intensity", "jaw", "lips", "jitter")
 SHOWN = ("accuracy", "lips", "jitter")  # with the interval of their difference from the base
@@ -39,28 +37,14 @@ def run(
     progress: Progress,
 ) -> Summary:
     """Train the base and every variant with every seed, judge them on people they never saw, compare."""
-    known = load_corpus(workspace, needed_by=STAGE)
-    roles = split_actors([clip.actor for clip in known.corpus.clips], config.test_actors)
-    progress.say(f"{STAGE}: {roles.describe()}")
-    trainer = Trainer(known, roles, config)
+    trainer = trainer_of(workspace, config, STAGE, progress)
     arm = PLAIN if config.weighting == "none" else RULE
     tasks = {
         f"{variant}_{config.weighting}_{seed}": Task("none", arm, seed, variant)
         for variant in _variants(config.variants)
         for seed in range(common.seed, common.seed + config.seeds)
     }
-    summary = run_clips(
-        STAGE,
-        ArmResult,
-        workspace,
-        tasks,
-        provenance=trainer.provenance,
-        compute=trainer.compute,
-        force=force,
-        dry_run=dry_run,
-        progress=progress,
-        workers=config.workers,
-    )
+    summary = train_all(STAGE, workspace, tasks, trainer, force=force, dry_run=dry_run, progress=progress)
     if dry_run or summary.failures:
         return summary
     results: dict[str, list[ArmResult]] = {}
@@ -96,22 +80,16 @@ def _publish(results: dict[str, list[ArmResult]], trainer: Trainer, workspace: W
 
 def _facts(mine: list[ArmResult], base: list[ArmResult], draws: Draws) -> dict[str, Any]:
     """Give the endpoints of a variant, and how they differ from the base's."""
-    known = [name for name in ENDPOINTS if np.isfinite(_outcomes(base, name)).all()]  # a model may name no lips
-    facts: dict[str, Any] = {name: float(_outcomes(mine, name).mean()) for name in known}
+    known = [name for name in ENDPOINTS if np.isfinite(stacked(base, name)).all()]  # a model may name no lips
+    facts: dict[str, Any] = {name: float(stacked(mine, name).mean()) for name in known}
     facts["frechet"] = float(np.mean([result.frechet.mean() for result in mine]))
     facts["separation"] = float(np.mean([result.separation for result in mine]))
     facts["n_clips"] = mine[0].n_clips
-    facts["accuracy"] = vars(level(_outcomes(mine, "accuracy"), draws))
+    facts["accuracy"] = vars(level(stacked(mine, "accuracy"), draws))
     facts["over_base"] = {
-        name: vars(difference(_outcomes(mine, name), _outcomes(base, name), draws)) for name in SHOWN if name in known
+        name: vars(difference(stacked(mine, name), stacked(base, name), draws)) for name in SHOWN if name in known
     }
     return facts
-
-
-def _outcomes(results: list[ArmResult], endpoint: str) -> Outcomes:
-    """Stack an endpoint over seeds; what judges say is their mean."""
-    values: list[Float[np.ndarray, ...]] = [getattr(result, endpoint) for result in results]
-    return np.stack([v.mean(axis=2) if v.ndim == 3 else v for v in values]).astype(np.float64)
 
 
 def _lead(trainer: Trainer, ceiling: dict[str, float], n_seeds: int) -> list[str]:

@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import ArmResult
-from mead_manip.config import EvaluateManipulatorConfig, EvaluateOptionsConfig, TrainConfig
+from mead_manip.config import StudyConfig, TrainConfig
 from mead_manip.emotions import NED_EMOTIONS
 from mead_manip.errors import MeadManipError, UsageError
 from mead_manip.evaluation.arms import BY_NAME, Diet, Evidence
@@ -103,7 +103,7 @@ def split_actors(actors: Sequence[str], test: Sequence[str] = ()) -> Roles:
 class Trainer:
     """Trains and judges; picklable, so that workers can do it."""
 
-    def __init__(self, known: Known, roles: Roles, config: EvaluateManipulatorConfig | EvaluateOptionsConfig) -> None:
+    def __init__(self, known: Known, roles: Roles, config: StudyConfig) -> None:
         self.known, self.roles, self.config = known, roles, config
         self.whole, self.sound = _of_actors(known.corpus, roles.training), _of_actors(known.sound, roles.training)
         self.digest = hashlib.sha256(json.dumps([known.keys, known.outliers], sort_keys=True).encode()).hexdigest()[:16]

@@ -19,6 +19,7 @@ from mead_manip.reports import study_page
 from mead_manip.reports.intervals import Estimate, interval_plot
 from mead_manip.reports.study_page import Section, Table, publish_study
 from mead_manip.stages.judging.study_arms import Trainer
+from mead_manip.stages.judging.study_runs import stacked
 
 TITLE = "Does suppression help the manipulator?"
 NOT_RUN = "the arms A0, A1 and A6 were not all run"
@@ -55,9 +56,8 @@ class Study:
         return [name for name in BY_NAME if (condition, name) in self.results]
 
     def outcomes(self, condition: str, arm: str, endpoint: str) -> Outcomes:
-        """Stack an endpoint over seeds; what judges say is their mean."""
-        values = [getattr(result, endpoint) for result in self.results[condition, arm]]
-        return np.stack([v.mean(axis=2) if v.ndim == 3 else v for v in values]).astype(np.float64)
+        """Give an endpoint of an arm, seed by seed."""
+        return stacked(self.results[condition, arm], endpoint)
 
     def draws(self, condition: str) -> Draws:
         """Resample this condition's seeds and sources."""
