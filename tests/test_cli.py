@@ -61,7 +61,7 @@ def test_each_setting_has_its_flag_and_each_flag_its_setting(name):
             assert parameter.param_type_name == "argument"
             continue
         assert settings.flag_name(field) in parameter.opts
-        assert not parameter.default, "the default stands in config.py only"
+        assert not parameter.default, "the default stands in config only"
         if field.default not in (None, "", ()) and not isinstance(field.default, bool):
             shown = ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
             assert f"(default: {shown})" in parameter.help
