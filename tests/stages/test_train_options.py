@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from listening import Listening
 
 EMOTIONS = ("neutral", "angry", "happy")
 
@@ -71,17 +72,6 @@ def load(workspace, run="manipulator"):
     return weights, json.loads(weights.facts)
 
 
-class Telling:
-    def __init__(self):
-        self.said = []
-
-    def clips(self, items, total, description):
-        return items
-
-    def say(self, text):
-        self.said.append(text)
-
-
 def test_all_options_at_once_are_trained_and_recorded(workspace, common):
     on = {
         "weight_r1": 0.5, "weight_diversity": 1.0, "balanced": True, "intensity_levels": True, "window": 12,
@@ -100,7 +90,7 @@ def test_all_options_at_once_are_trained_and_recorded(workspace, common):
 
 
 def test_a_preset_decides_what_is_not_given(workspace, common):
-    told = Telling()
+    told = Listening()
     train(workspace, common, told, preset="ours", weight_adversarial=2.0)
     _, facts = load(workspace)
     assert (facts["settings"]["weight_adversarial"], facts["settings"]["mapping_rate"]) == (2.0, 0.01)
@@ -207,7 +197,7 @@ def test_aff_wild2_is_learned_from_its_frames_labels(publish, common, tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{stem}.txt").write_text("\n".join([header, *map(str, frames)]))
     publish("video_stranger-0123abcd", "", n_frames=30, actor="", level=0, view="")
-    told = Telling()
+    told = Listening()
     train(workspace, common, told, affwild2=str(tmp_path / "EXPR"), run="pretrained")
     weights, facts = load(workspace, "pretrained")
     assert json.loads(weights.config)["emotions"] == ["neutral", "angry", "happy"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listening import Listening
 from toy_edit import write_talk
 
 
@@ -34,19 +35,6 @@ def train(workspace, video):
         return train_renderer.run(workspace, config, Common(device="cpu"), **how)
 
     return run
-
-
-class Listening:
-    """Keeps what is said."""
-
-    def __init__(self):
-        self.said = []
-
-    def clips(self, items, total, description):
-        return items
-
-    def say(self, text):
-        self.said.append(text)
 
 
 def lines_of(workspace, run):

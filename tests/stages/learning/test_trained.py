@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from listening import Listening
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.assets import SHIPPED_MANIPULATOR, asset_path, load_asset
@@ -16,15 +17,6 @@ from mead_manip.errors import InputMissing
 from mead_manip.models.face_model import load_head
 from mead_manip.models.manipulator import Manipulator
 from mead_manip.stages.learning.trained import run_of, weights_of
-from mead_manip.stages.running.runner import SilentProgress
-
-
-class Listening(SilentProgress):
-    def __init__(self):
-        self.said = []
-
-    def say(self, line):
-        self.said.append(line)
 
 
 @pytest.fixture
