@@ -30,7 +30,10 @@ class EditConfig:
         "source", "neutral takes the actor's own emotion away first.", choices=("source", "neutral"), flags=("--from",)
     )
     lip_lock: float = setting(
-        0.8, "How far lips and jaw follow the source where its lips close: 0 not, 1 wholly.", minimum=0, maximum=1
+        0.8,
+        "How far lips close where those of the source do: 0 not, 0.8 wholly in speech, 1 also in a mouth at rest.",
+        minimum=0,
+        maximum=1,
     )
     face: int | None = setting(None, "Which face, as `faces` counts them; the most prominent if not given.", minimum=1)
     start: float | None = setting(None, "Edit from this second on.", minimum=0)

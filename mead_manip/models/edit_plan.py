@@ -144,10 +144,15 @@ def planned_coefs(
     source: Float32[np.ndarray, "frame coef"],
     plan: EditPlan,
     times: Float64[np.ndarray, " frame"],
+    own: Float32[np.ndarray, " coef"] | None = None,
 ) -> Float32[np.ndarray, "frame coef"]:
-    """Give the clip's coefficients as the plan wants them, before the lips are locked."""
+    """Give the clip's coefficients as the plan wants them, before the lips are locked.
+
+    `own`: the person's face at rest (`resting.own_rest`), about which the edit is made.
+    """
     held = curves(nets, plan.passages, times)
-    start = torch.from_numpy(source).to(nets.coef_mean)
+    whole = torch.from_numpy(source).to(nets.coef_mean)
+    start = whole if own is None else whole - torch.from_numpy(own).to(whole)
     strength, presence = (torch.from_numpy(a).to(start)[:, None] for a in (held.strength, held.presence))
     style = torch.from_numpy(held.style).to(start)
     if plan.neutral is None:
@@ -155,4 +160,5 @@ def planned_coefs(
     else:
         calm = restyle(nets, start, torch.from_numpy(style_code(nets, plan.neutral)[0]).to(start))
         result = start + presence * (calm + strength * (restyle(nets, calm, style) - calm) - start)
-    return bounded(nets, result, start).cpu().numpy()
+    # What the edit adds goes onto the source itself, so that what it leaves alone stays bit for bit.
+    return bounded(nets, result if own is None else whole + (result - start), whole).cpu().numpy()

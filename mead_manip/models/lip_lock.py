@@ -1,4 +1,7 @@
-"""Lips that an edit moves stay lips: closed where those of the source are, and no wider than lips can be.
+"""Lips that an edit moves stay lips: closed where those of the source speak so, and no wider than lips can be.
+
+A mouth that stays closed for longer than speech does is at rest, not speaking: an emotion may open it there, and it is
+closed again where speech begins.
 
 Gap and width are read off the face model, without pose. What an edit does to a mouth beyond what it may goes back
 towards the source, by the coefficients that do it and by no more than that takes: a smile stays a smile.
@@ -10,13 +13,15 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Float64
 
 from mead_manip.models.face_model import HeadModel
 from mead_manip.models.posed_faces import FaceModel
 
 CLOSED, PARTED = 0.02, 0.1  # gap between the lips, in inter-ocular distances: up to here closed, from here on open
-WHOLLY = 0.8  # from this amount of lock on, lips that are closed stay closed
+WHOLLY = 0.8  # from this amount of lock on, lips that speech closes stay closed; from there to 1 those at rest, too
+# Bilabial sounds close lips for .05 to .2 s. What lies further than this from parted lips is rest, in seconds.
+SPEECH, RELEASE = 0.15, 0.25  # and the lock lets go within so long
 # Width of a mouth against the same at rest. Bared teeth of a real face reach 1.30 at a gap of .16, rendered ones 1.3.
 # A mouth that opens further grows narrow: the rim of the lips does not grow with it.
 WIDEST, NARROW = 1.3, 1.05
@@ -52,17 +57,21 @@ class Lips:
         source: Coefs,
         edited: Coefs,
         amount: float,
+        times: Float64[np.ndarray, " frame"],
         seen: Float32[np.ndarray, " frame"] | None = None,
     ) -> Coefs:
         """Take `edited` back where the lips of `source` close: `amount` 0 leaves it, `WHOLLY` closes them as they were.
 
+        At rest (`resting`) they may open, the less the nearer `amount` is to 1. `times` are in seconds.
         `seen`: the gaps in the picture (`seen_gap`). A fit can part lips that the picture shows closed, never so far
         the other way: the smaller of the two tells whether they are.
         """
         if amount == 0:
             return edited
         gap = self.gap(source)
-        closed = min(1.0, amount / WHOLLY) * closure(gap if seen is None else np.minimum(gap, seen))
+        shut = closure(gap if seen is None else np.minimum(gap, seen))
+        held = np.clip((amount - WHOLLY) / (1.0 - WHOLLY), 0.0, 1.0)
+        closed = min(1.0, amount / WHOLLY) * shut * (1.0 - (1.0 - held) * resting(shut, times))
         allowed = gap + (1.0 - closed) * np.maximum(self.gap(edited) - gap, 0.0)
         return self._taken_back(source, edited, self.gap, allowed.astype(np.float32))
 
@@ -118,12 +127,23 @@ def closure(gap: Float32[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]
     return _fallen(gap, CLOSED, PARTED)
 
 
+def resting(shut: Float32[np.ndarray, " frame"], times: Float64[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
+    """Turn how closed lips are into how much they rest: 0 in speech .. 1 far in time from frames that part them."""
+    parted = times[shut < 0.5]
+    if not len(parted):
+        return np.ones(len(times), np.float32)
+    after = np.searchsorted(parted, times)
+    to_next = np.where(after < len(parted), parted[np.minimum(after, len(parted) - 1)] - times, np.inf)
+    to_last = np.where(after > 0, times - parted[np.maximum(after - 1, 0)], np.inf)
+    return 1.0 - _fallen(np.minimum(to_next, to_last), SPEECH, SPEECH + RELEASE)
+
+
 def widest(gap: Float32[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
     """Give how wide a mouth can be that opens so far, against its width at rest."""
     return (NARROW + (WIDEST - NARROW) * _fallen(gap, NARROWS_FROM, NARROWS_TO)).astype(np.float32)
 
 
-def _fallen(value: Float32[np.ndarray, " frame"], start: float, end: float) -> Float32[np.ndarray, " frame"]:
+def _fallen(value: Float[np.ndarray, " frame"], start: float, end: float) -> Float32[np.ndarray, " frame"]:
     """Fall from 1 at `start` to 0 at `end`, smoothly."""
     share = np.clip((end - value) / (end - start), 0.0, 1.0)
     return (share * share * (3.0 - 2.0 * share)).astype(np.float32)

@@ -14,16 +14,17 @@ from mead_manip.rendering.rasterizer import rasterize
 from mead_manip.rendering.relighting import image_normals
 
 # Linear-light reflectance in the light that falls on the mouth, RGB; lit skin reflects about 1 in red.
-TEETH = np.array([1.12, 1.03, 0.87], np.float32)
+TEETH = np.array([1.15, 1.03, 0.86], np.float32)
 TONGUE = np.array([0.66, 0.30, 0.30], np.float32)
 CAVITY = np.array([0.20, 0.06, 0.05], np.float32)
 EYE_LIGHT = 0.75  # teeth reflect a little less than the white of the eye
 KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
 # In inter-ocular distances:
 LIP_LINE = 0.02  # the landmarks of closed lips are so far apart
+FINER = 3  # samples of the mouth per pixel, across and down: between lips that hardly part, teeth are few pixels
 PARTING = 0.03  # lips that part by this much more show what is behind them
-LIP_SHADOW = 0.05  # how far from the lips their shadow reaches
-IN_SHADOW = 0.25  # of the light arrives at the lips themselves
+LIP_SHADOW = 0.07  # how far from the lips their shadow reaches
+IN_SHADOW = 0.35  # of the light arrives at the lips themselves
 
 
 def drawn_share(old_landmarks: Float32[np.ndarray, "68 2"], new_landmarks: Float32[np.ndarray, "68 2"]) -> float:
@@ -67,23 +68,37 @@ class MouthPainter:
         if region is None:
             return
         x0, y0, x1, y1 = region
-        lowered = new - np.array([x0, y0, 0.0], np.float32)
-        triangle, _ = rasterize(lowered, self.triangles, y1 - y0, x1 - x0)
-        kind = np.digitize(triangle, self.first)  # 0 skin, 1 cavity, 2 teeth, 3 tongue
-        hole = (triangle >= self.first[0]) & ~covered[y0:y1, x0:x1]
-        if hole.sum() < 3:
-            return
-
+        eyes = max(float(np.linalg.norm(old_landmarks[36] - old_landmarks[45])), 1e-6)
         light = np.maximum(self._skin_light(source, old), EYE_LIGHT * _eye_white(source, old_landmarks))
-        albedo = np.stack([CAVITY, CAVITY, TEETH, TONGUE])[kind]
-        shade = self._shade(lowered, triangle) * _lip_shadow(hole, old_landmarks)
-        colour = _encode(light * albedo * shade[..., None])
+        colour, alpha = self._finely(new - np.array([x0, y0, 0.0], np.float32), covered[y0:y1, x0:x1], light, eyes)
         # Antialias the rim of the lips, then leave what the old mouth showed.
-        alpha = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7) * np.maximum(hole, 0.5) * share
-        alpha = alpha[..., None]
-        colour = cv2.GaussianBlur(colour, (0, 0), 0.6)
+        alpha = cv2.GaussianBlur(alpha, (0, 0), 0.5)[..., None] * np.float32(share)
         part = image[y0:y1, x0:x1]
         part[:] = np.rint(part * (1 - alpha) + colour * alpha).astype(np.uint8)
+
+    def _finely(
+        self,
+        new: Float32[np.ndarray, "vertex 3"],
+        covered: Bool[np.ndarray, "h w"],
+        light: Float32[np.ndarray, " 3"],
+        eyes: float,
+    ) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"]]:
+        """Draw several samples a pixel, and give the mean colour of those behind the lips, 0..255, and their share."""
+        height, width = covered.shape
+        fine = (new * np.array([FINER, FINER, 1.0], np.float32)).astype(np.float32)
+        triangle, _ = rasterize(fine, self.triangles, height * FINER, width * FINER)
+        # Skin that comes from the source hides the mouth, but for its rim, where finer samples know better.
+        skin = cv2.erode(covered.astype(np.uint8), np.ones((3, 3), np.uint8))
+        hole = (triangle >= self.first[0]) & (np.kron(skin, np.ones((FINER, FINER), np.uint8)) == 0)
+        kind = np.digitize(triangle, self.first)  # 0 skin, 1 cavity, 2 teeth, 3 tongue
+        albedo = np.stack([CAVITY, CAVITY, TEETH, TONGUE])[kind]
+        shade = self._shade(new, triangle) * _lip_shadow(hole, FINER * eyes)
+        weight = hole.astype(np.float32)[..., None]
+        parts = np.concatenate([light * albedo * shade[..., None] * weight, weight], axis=-1)
+        parts = cv2.resize(parts, (width, height), interpolation=cv2.INTER_AREA)
+        parts = cv2.GaussianBlur(parts, (0, 0), 0.5)
+        share = parts[..., 3]
+        return _encode(parts[..., :3] / np.maximum(share, 1e-4)[..., None]), np.ascontiguousarray(share)
 
     def _opening(self, new: Float32[np.ndarray, "vertex 3"], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
         points = new[self.inner, :2]
@@ -119,9 +134,8 @@ class MouthPainter:
         return ((0.35 + 0.65 * facing) * shadow).astype(np.float32)
 
 
-def _lip_shadow(hole: Bool[np.ndarray, "h w"], landmarks: Float32[np.ndarray, "68 2"]) -> Float32[np.ndarray, "h w"]:
-    """Return light per pixel of the opening: lips that hardly part leave teeth in the dark."""
-    eyes = max(float(np.linalg.norm(landmarks[36] - landmarks[45])), 1e-6)
+def _lip_shadow(hole: Bool[np.ndarray, "h w"], eyes: float) -> Float32[np.ndarray, "h w"]:
+    """Return light per sample of the opening: lips that hardly part leave teeth in the dark. `eyes` in samples."""
     distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
     return (IN_SHADOW + (1.0 - IN_SHADOW) * np.clip(distance / (LIP_SHADOW * eyes), 0.0, 1.0)).astype(np.float32)
 

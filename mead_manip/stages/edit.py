@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mead_manip.artifacts import store
+from mead_manip.artifacts.assets import asset_digest
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import ManipulatorWeights
 from mead_manip.artifacts.workspace import Workspace
@@ -39,7 +40,7 @@ from mead_manip.stages.editing.edit_video import COMMENT, write_video
 from mead_manip.stages.learning.trained import run_of, weights_of
 from mead_manip.stages.running.runner import Progress, Summary
 
-STAGE_VERSION = 4  # 4: nothing changes beyond the zone of the face
+STAGE_VERSION = 5  # 5: about the person's own face at rest; lips that rest may part; seated teeth
 RECIPE_SCHEMA = "edit/2"
 # Decided by the plans, whose record is in the key, or by the key of the face track.
 _ELSEWHERE = (
@@ -138,7 +139,7 @@ class _Work:
         chosen = choose(tools.workspace, config, ready, source.path, self.recipe)
         provenance = self._provenance(ready, plans, chosen)
         if self.recipe is not None:
-            check_inputs(self.recipe, provenance.inputs, source.path)
+            check_inputs(self.recipe, provenance, source.path)
         parts = VideoParts(source.out, provenance.key, self.part_frames)
         reason = None if self.force else self._stale(source.out, provenance, parts)
         if reason is None and not self.force:
@@ -188,7 +189,10 @@ class _Work:
         if config.trim:
             params |= {"start": config.start, "end": config.end}
         params["plans"] = {str(face): plan.record() for face, plan in plans.items()}
-        inputs: dict[str, Any] = {"manipulator_weights": store.read_key(self.weights_path)}
+        inputs: dict[str, Any] = {
+            "manipulator_weights": store.read_key(self.weights_path),
+            "resting_faces": asset_digest("resting_faces.h5"),
+        }
         for face, clip_id in clips.items():
             inputs[f"face_track_{face}"] = store.read_key(workspace.path("preprocess", clip_id))
             inputs[f"reconstruction_{face}"] = store.read_key(workspace.path("reconstruct3d", clip_id))

@@ -54,6 +54,16 @@ def test_a_blend_lies_between_its_emotions_and_weights_decide(nets, source):
     assert np.abs(mostly - happy).mean() < np.abs(half - happy).mean() < np.abs(sad - happy).mean()
 
 
+def test_a_face_at_rest_is_kept_through_the_edit_and_what_is_not_edited_stays_bit_for_bit(nets, source):
+    own = np.array([0.3, 0, 0, 0.1, 0, 0], np.float32)
+    plan = EditPlan((Passage(HAPPY, 1.0, 0.6, 1.2),))
+    about = planned_coefs(nets, source + own, plan, TIMES, own)
+    plain = planned_coefs(nets, source, plan, TIMES)
+    assert np.abs(about - own - plain).max() < 1e-5
+    held = (TIMES > 0.6 - EASE_SECONDS / 2) & (TIMES < 1.2 + EASE_SECONDS / 2)
+    assert np.array_equal(about[~held], (source + own)[~held])
+
+
 def test_nothing_changes_outside_a_passage(nets, source):
     result = edited(nets, source, Passage(HAPPY, 1.0, 0.6, 1.2))
     held = (TIMES > 0.6 - EASE_SECONDS / 2) & (TIMES < 1.2 + EASE_SECONDS / 2)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+TIMES = np.arange(40) / 200  # seconds: the mouth of `speech` closes for a tenth of one, as sounds do
+
 
 @pytest.fixture(scope="module")
 def head():
@@ -42,11 +44,11 @@ def test_locked_lips_close_where_those_of_the_source_do(lips, speech):
     closed = lips.gap(source) < 0.015
     assert closed.sum() > 8 and lips.gap(edited)[closed].min() > 0.06
 
-    locked = lips.locked(source, edited, 1.0)
+    locked = lips.locked(source, edited, 1.0, TIMES)
 
     assert lips.gap(locked)[closed].max() < 0.03
-    assert np.array_equal(lips.locked(source, edited, 0.0), edited)
-    half = lips.gap(lips.locked(source, edited, 0.4))[closed]
+    assert np.array_equal(lips.locked(source, edited, 0.0, TIMES), edited)
+    half = lips.gap(lips.locked(source, edited, 0.4, TIMES))[closed]
     assert (lips.gap(locked)[closed] < half).all() and (half < lips.gap(edited)[closed]).all()
 
 
@@ -55,7 +57,7 @@ def test_from_a_certain_amount_on_closed_lips_close_wholly(lips, speech):
 
     source, edited, _ = speech
     closed = lips.gap(source) < 0.015
-    left = lips.gap(lips.locked(source, edited, WHOLLY)) - lips.gap(source)
+    left = lips.gap(lips.locked(source, edited, WHOLLY, TIMES)) - lips.gap(source)
     assert np.abs(left[closed]).max() < 0.005
 
 
@@ -67,8 +69,8 @@ def test_lips_that_the_picture_shows_closed_close_although_the_fit_parts_them(li
     assert fitted.min() > 0.03
     seen = np.full(len(source), 0.01, np.float32)
 
-    assert np.abs(lips.gap(lips.locked(source, edited, 0.8, seen)) - fitted).max() < 0.01
-    assert lips.gap(lips.locked(source, edited, 0.8)).max() > fitted.max() + 0.05
+    assert np.abs(lips.gap(lips.locked(source, edited, 1.0, TIMES, seen)) - fitted).max() < 0.01
+    assert lips.gap(lips.locked(source, edited, 0.8, TIMES)).max() > fitted.max() + 0.05
 
 
 def test_the_gap_in_a_picture_counts_in_eye_distances():
@@ -100,7 +102,7 @@ def test_an_open_mouth_is_not_stretched_sideways_and_a_smile_stays(lips, head):
 
 def test_open_lips_smile_and_brows_keep_the_edit(lips, speech):
     source, edited, index = speech
-    locked = lips.locked(source, edited, 1.0)
+    locked = lips.locked(source, edited, 1.0, TIMES)
     parted = lips.gap(source) > 0.1
     assert parted.sum() > 5 and np.array_equal(locked[parted], edited[parted])
     for name in ("AU12_L", "AU12_R", "AU1_L"):
@@ -109,7 +111,7 @@ def test_open_lips_smile_and_brows_keep_the_edit(lips, speech):
 
 def test_the_lock_makes_no_jumps(lips, speech):
     source, edited, _ = speech
-    bend = [np.abs(np.diff(lips.gap(coefs), 2)).max() for coefs in (source, lips.locked(source, edited, 1.0))]
+    bend = [np.abs(np.diff(lips.gap(coefs), 2)).max() for coefs in (source, lips.locked(source, edited, 1.0, TIMES))]
     assert bend[1] < 3 * bend[0]
 
 
@@ -117,7 +119,7 @@ def test_what_does_not_part_the_lips_is_not_touched(lips, speech):
     source, _, index = speech
     pressed = source.copy()
     pressed[:, index["AU24"]] += 0.6
-    assert np.array_equal(lips.locked(source, pressed, 1.0), pressed)
+    assert np.array_equal(lips.locked(source, pressed, 1.0, TIMES), pressed)
 
 
 def test_brows_lids_and_nose_never_go_back_with_the_lips(head, speech):
@@ -131,7 +133,39 @@ def test_brows_lids_and_nose_never_go_back_with_the_lips(head, speech):
     edited[:, upper] = rng.uniform(0, 1, len(upper))
     person = Lips(head, rng.normal(0, 1, head.n_identity).astype(np.float32))
 
-    locked = person.no_wider(source, person.locked(source, edited, 1.0))
+    locked = person.no_wider(source, person.locked(source, edited, 1.0, TIMES))
 
     assert np.array_equal(locked[:, upper], edited[:, upper])
     assert not np.allclose(locked, edited)
+
+
+def test_a_mouth_at_rest_may_open_but_closes_where_speech_begins(lips, speech):
+    from mead_manip.models.lip_lock import WHOLLY
+
+    _, _, index = speech
+    source = np.zeros((140, len(index)), np.float32)
+    shut = np.arange(140) // 20 % 7 > 0  # open for a fifth of a second, closed for more than one
+    source[~shut, index["jaw"]] = 0.12
+    edited = source.copy()
+    edited[:, index["jaw"]] += 0.08
+    times = np.arange(140) / 100
+    rests = times > 0.2 + 0.4
+
+    gap = lips.gap(lips.locked(source, edited, WHOLLY, times))
+    assert gap[shut & (times < 0.34)].max() < 0.03
+    assert np.allclose(gap[rests], lips.gap(edited)[rests], atol=1e-4)
+    assert lips.gap(lips.locked(source, edited, 1.0, times))[shut].max() < 0.03
+
+
+def test_resting_counts_the_time_to_lips_that_part():
+    from mead_manip.models.lip_lock import RELEASE, SPEECH, resting
+
+    shut = np.ones(101, np.float32)
+    times = np.linspace(0, 2, 101)
+    assert (resting(shut, times) == 1).all()
+    shut[50] = 0.0
+    rests = resting(shut, times)
+    away = np.abs(times - times[50])
+    assert (rests[away < SPEECH - 0.01] == 0).all() and (rests[away > SPEECH + RELEASE + 0.01] == 1).all()
+    assert (np.diff(rests[50:]) >= 0).all()
+    assert np.allclose(rests, rests[::-1], atol=1e-6)

@@ -163,7 +163,12 @@ def test_a_recipe_repeats_the_coefficients_and_the_video(edit, video, tmp_path):
 
     _, out = edit(to="happy:0.6,sad:0.4", intensity=0.9, style_seed=4, start=0.2, from_emotion="neutral")
     recipe = json.loads(out.with_suffix(".json").read_text())
-    assert set(recipe["provenance"]["inputs"]) == {"manipulator_weights", "face_track_1", "reconstruction_1"}
+    assert set(recipe["provenance"]["inputs"]) == {
+        "manipulator_weights",
+        "resting_faces",
+        "face_track_1",
+        "reconstruction_1",
+    }
     assert recipe["settings"]["style_seed"] == 4
 
     again, copy = edit(source=(), to="", out=tmp_path / "again.mp4", recipe=str(out.with_suffix(".json")))
@@ -187,6 +192,12 @@ def test_a_recipe_with_other_weights_is_refused(edit, tmp_path):
     other.write_text(json.dumps(recipe))
     with pytest.raises(InputMissing, match="manipulator weights"):
         edit(to="", recipe=str(other), out=tmp_path / "x.mp4")
+    recipe = json.loads(path.read_text())
+    recipe["provenance"]["stage_version"] -= 1
+    other.write_text(json.dumps(recipe))
+    with pytest.raises(InputMissing, match="by version"):
+        edit(to="", recipe=str(other), out=tmp_path / "x.mp4")
+    assert not (tmp_path / "x.mp4").exists()
 
 
 def test_all_emotions_lie_in_one_video(edit, video):

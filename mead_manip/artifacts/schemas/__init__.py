@@ -13,7 +13,14 @@ from mead_manip.artifacts.schemas.clips import (
     PromptFeatures,
     Reconstruction,
 )
-from mead_manip.artifacts.schemas.heads import AttachmentMesh, FacePrior, FlameAsset, HeadAsset, LandmarkConventions
+from mead_manip.artifacts.schemas.heads import (
+    AttachmentMesh,
+    FacePrior,
+    FlameAsset,
+    HeadAsset,
+    LandmarkConventions,
+    RestingFaces,
+)
 from mead_manip.artifacts.schemas.learned import (
     ArmResult,
     ClipWeights,
@@ -45,6 +52,7 @@ __all__ = [
     "PromptFeatures",
     "Reconstruction",
     "RendererWeights",
+    "RestingFaces",
     "SyntheticTruth",
     "Weights",
 ]

@@ -173,3 +173,20 @@ class LandmarkConventions(Artifact):
     n_people: Int32[np.ndarray, " detector"]
     detectors: tuple[str, ...]  # names in the registry; "london" for points placed by hand
     coef_names: tuple[str, ...]  # of the head's expression
+
+
+@dataclass(frozen=True)
+class RestingFaces(Artifact):
+    """What a fit finds in people who do nothing. backends.build_resting -> edit
+
+    `coef`: opening of the jaw, then expression.
+    """
+
+    NAME = "resting_faces"
+    VERSION = 1
+
+    mean: Float32[np.ndarray, "detector coef"]
+    covariance: Float32[np.ndarray, "detector coef coef"]  # between people
+    n_people: Int32[np.ndarray, " detector"]
+    detectors: tuple[str, ...]  # names in the registry
+    coef_names: tuple[str, ...]

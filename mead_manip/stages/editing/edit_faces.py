@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.schemas import FaceTrack, ManipulatorWeights, Reconstruction
@@ -19,6 +19,7 @@ from mead_manip.models.lip_lock import seen_gap
 from mead_manip.models.manipulation import coefs_of, style_of_reference
 from mead_manip.models.manipulator import Manipulator
 from mead_manip.models.posed_faces import FaceModel, face_model_of
+from mead_manip.models.resting import own_rest
 from mead_manip.stages.editing.neural_frames import NeuralFace, NeuralRetargeter
 from mead_manip.stages.editing.retarget import FaceRetargeter, changed_reconstruction, manipulator_for
 from mead_manip.stages.running import plan
@@ -36,12 +37,14 @@ class Face:
     nets: Manipulator
     model: FaceModel
     times: Float64[np.ndarray, " frame"]  # seconds
+    own: Float32[np.ndarray, " coef"]  # the person's face at rest
     neural: NeuralFace | None = None  # the network that draws it, if not `warp`
 
     def after(self, plan: EditPlan) -> Reconstruction:
         """Give its reconstruction as planned."""
         lips = seen_gap(self.track.landmarks_px)
-        return changed_reconstruction(self.nets, self.model, self.before, plan, self.times, lips)
+        own = None if plan.neutral else self.own  # --from neutral takes away whatever the face shows
+        return changed_reconstruction(self.nets, self.model, self.before, plan, self.times, lips, own)
 
     def retargeter(self, plan: EditPlan) -> FaceRetargeter | NeuralRetargeter:
         """Give what draws its frames as planned."""
@@ -82,7 +85,7 @@ class Tools:
         times = np.arange(len(track.visible)) * (track.fps_den / track.fps_num)
         if timed:
             times = read_times(video)[: len(times)]
-        return Face(number, clip_id, track, before, nets, model, times)
+        return Face(number, clip_id, track, before, nets, model, times, _own(nets, track, before))
 
     def style_of(self, reference: str, weights: ManipulatorWeights) -> tuple[float, ...]:
         """Read the style off a clip of the workspace, or off a video: the geometric median of its windows."""
@@ -101,8 +104,16 @@ class Tools:
         found = store.load(Reconstruction, self.workspace.path("reconstruct3d", str(clip_id)))
         nets = manipulator_for(weights, found)
         seen = coefs_of(found.jaw_pose, found.expression)[found.visible]
+        if Path(reference).is_file():
+            seen = seen - _own(nets, store.load(FaceTrack, self.workspace.path("preprocess", str(clip_id))), found)
         code = style_of_reference(nets, [seen]).cpu().numpy()
         return tuple(float(value) for value in code)
+
+
+def _own(nets: Manipulator, track: FaceTrack, found: Reconstruction) -> Float32[np.ndarray, " coef"]:
+    """Give the face at rest of someone who is known from one video alone."""
+    seen = coefs_of(found.jaw_pose, found.expression)[found.visible]
+    return own_rest(nets, seen, found.coef_names, track.landmark_backend)
 
 
 def check_times(config: EditConfig, plans: dict[int, EditPlan], times: Float64[np.ndarray, " frame"]) -> None:

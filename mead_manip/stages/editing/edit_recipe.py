@@ -74,16 +74,23 @@ def plans_from(recipe: Mapping[str, Any]) -> dict[int, EditPlan]:
     return {int(face): EditPlan.from_record(record) for face, record in recipe["plans"].items()}
 
 
-def check_inputs(recipe: Mapping[str, Any], inputs: Mapping[str, Any], source: Path) -> None:
-    """Refuse a recipe whose weights are others now, or its video's reconstruction: other coefficients would result."""
-    known = recipe["provenance"]["inputs"]
-    names = ["manipulator_weights"]
+def check_inputs(recipe: Mapping[str, Any], now: Provenance, source: Path) -> None:
+    """Refuse a recipe of other weights, reconstruction or rules than now: other coefficients would result."""
+    known, inputs = recipe["provenance"]["inputs"], now.inputs
+    if recipe["provenance"]["stage_version"] != now.stage_version:
+        raise InputMissing(
+            f"--recipe was made by version {recipe['provenance']['stage_version']} of edit",
+            expected=f"version {now.stage_version}, whose edits differ",
+            remedy="edit with --to instead, or with the release that made it",
+        )
+    names = ["manipulator_weights", "resting_faces"]
     if recipe["source_sha256"] == files.digest(source):
         names += [name for name in known if name.startswith(("reconstruction", "renderer_weights"))]
+        names += ["mask"] if "mask" in known or "mask" in inputs else []
     for name in names:
-        if known[name] != inputs.get(name):
+        if known.get(name) != inputs.get(name):
             raise InputMissing(
                 f"--recipe: {name.replace('_', ' ')} {inputs.get(name)}",
-                expected=f"{known[name]}, with which the recipe was made",
+                expected=f"{known.get(name)}, with which the recipe was made",
                 remedy="edit with --to instead, or bring the earlier one back",
             )

@@ -23,6 +23,7 @@ from mead_manip.models.lip_lock import Lips
 from mead_manip.models.manipulation import coefs_of, with_coefs
 from mead_manip.models.manipulator import Manipulator
 from mead_manip.models.posed_faces import FaceModel
+from mead_manip.models.teeth import seat_teeth
 from mead_manip.rendering.alignment import residual_offsets
 from mead_manip.rendering.warp import WarpMesh, WarpRenderer
 
@@ -39,15 +40,17 @@ def changed_reconstruction(
     plan: EditPlan,
     times: Float64[np.ndarray, " frame"],
     lips_seen: Float32[np.ndarray, " frame"] | None = None,
+    own: Float32[np.ndarray, " coef"] | None = None,
 ) -> Reconstruction:
     """Return the clip with jaw opening and expression as planned; all else stays, as do frames without a face.
 
-    `lips_seen`: how far the lips part in the picture (`lip_lock.seen_gap`).
+    `lips_seen`: how far the lips part in the picture (`lip_lock.seen_gap`). `own`: the person's face at rest
+    (`resting.own_rest`).
     """
     source = coefs_of(before.jaw_pose, before.expression)
-    target = planned_coefs(nets, source, plan, times)
+    target = planned_coefs(nets, source, plan, times, own)
     lips = Lips(model, before.identity)
-    target = lips.locked(source, lips.no_wider(source, target), plan.lip_lock, lips_seen)
+    target = lips.locked(source, lips.no_wider(source, target), plan.lip_lock, times, lips_seen)
     share = presence(before.visible)[:, None]
     jaw_pose, expression = with_coefs(before.jaw_pose, (source + share * (target - source)).astype(np.float32))
     return dataclasses.replace(before, jaw_pose=jaw_pose.astype(np.float32), expression=expression.astype(np.float32))
@@ -154,6 +157,8 @@ def geometry(model: FaceModel, clip: Reconstruction, rows: slice) -> Geometry:
         torch.from_numpy(clip.gaze[rows]),
         head_pose,
     )
+    if isinstance(model, HeadModel):
+        seat_teeth(model, vertices, head_pose)
     camera = torch.from_numpy(clip.camera[rows])
     landmarks = project(model.landmarks(vertices, head_pose), camera)
     depth = vertices[..., 2:] * camera[:, None, :1]
