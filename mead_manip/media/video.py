@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
-from av.stream import Disposition
-from av.video.stream import VideoStream
 from jaxtyping import Float64, Int, UInt8
 
 from mead_manip.errors import MediaError
 from mead_manip.media.colour import Colour, rgb_from_frame
+from mead_manip.media.container import CONFINED, decoded_frames, every_frame, opened, rate_of, tick_of
 from mead_manip.media.parts import Decoded, PartReader, upright
 from mead_manip.media.video_parts import VideoParts
 from mead_manip.media.writer import VideoWriter
@@ -35,14 +32,7 @@ __all__ = [
     "writer_like",
 ]
 
-MAX_PIXELS = 8192 * 8192
-MIN_SIDE = 16
 PRESET = "faster"  # of x264: two thirds of the time of "medium" for files as large (1080p with grain, CRF 17)
-# Containers of videos only: a play list, a picture or a text file is none, and must not open further files.
-_CONFINED = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,mxf,h264,hevc,ivf,nut,dv,rm",
-}
 
 
 @dataclass(frozen=True)
@@ -71,20 +61,20 @@ class VideoInfo:
 
 def probe(path: Path) -> VideoInfo:
     """Read the facts of a video; its first frame is decoded, because only frames know rotation and colour."""
-    with _opened(path) as (container, stream):
-        first = next(_decoded(container, stream), None)
+    with opened(path) as (container, stream):
+        first = next(every_frame(container, stream), None)
         if first is None:
             raise MediaError(f"{path}: no frame can be decoded", expected="a complete video")
         turned = first.rotation % 180 == 90
         width, height = (first.height, first.width) if turned else (first.width, first.height)
         aspect = stream.sample_aspect_ratio
         audio = container.streams.audio
-        time_base = _time_base(stream)
+        time_base = tick_of(stream)
         return VideoInfo(
             path=path,
             width=width,
             height=height,
-            fps=_frame_rate(path, stream),
+            fps=rate_of(path, stream),
             time_base=time_base,
             n_frames=stream.frames or None,
             duration=float(stream.duration * time_base) if stream.duration else None,
@@ -106,7 +96,7 @@ def read_frames(
     Memory is constant. A damaged or truncated file yields every frame that decodes and then raises. `quick` is for
     those who only look: colours are rounded down, in half the time of decoding and conversion.
     """
-    for index, pts, frame in _frames(path, end):
+    for index, pts, frame in decoded_frames(path, end):
         if start is None or index >= start:
             yield index, pts, upright(rgb_from_frame(frame, Colour.of(frame), quick=quick), frame.rotation)
 
@@ -114,7 +104,7 @@ def read_frames(
 def read_decoded(path: Path) -> Iterator[tuple[int, int, Decoded]]:
     """Yield (index, time stamp, decoded frame): what is looked at once as a whole and then needed in part."""
     reader = PartReader()
-    return ((index, pts, Decoded(frame, reader)) for index, pts, frame in _frames(path, None))
+    return ((index, pts, Decoded(frame, reader)) for index, pts, frame in decoded_frames(path, None))
 
 
 def read_parts(
@@ -136,25 +126,25 @@ def read_parts(
 
 def count_frames(path: Path) -> int:
     """Count by decoding."""
-    with _opened(path) as (container, stream):
-        return sum(1 for _ in _decoded(container, stream, complete=True))
+    with opened(path) as (container, stream):
+        return sum(1 for _ in every_frame(container, stream, complete=True))
 
 
 def read_times(path: Path) -> Float64[np.ndarray, " frame"]:
     """Give when each frame is shown, in seconds from the first one, by decoding all."""
-    with _opened(path) as (_, stream):
-        tick = float(_time_base(stream))
-    stamps = np.array([pts for _, pts, _ in _frames(path, None)], np.float64)
+    with opened(path) as (_, stream):
+        tick = float(tick_of(stream))
+    stamps = np.array([pts for _, pts, _ in decoded_frames(path, None)], np.float64)
     return (stamps - stamps[0]) * tick
 
 
 def read_brightness(path: Path, seconds: Sequence[float]) -> list[UInt8[np.ndarray, "height width"]]:
     """Decode the brightness, as stored, of the frames at rising times; those past the end are left out."""
     found: list[UInt8[np.ndarray, "height width"]] = []
-    with _opened(path) as (container, stream):
-        rate = _frame_rate(path, stream)
+    with opened(path) as (container, stream):
+        rate = rate_of(path, stream)
         wanted = [round(rate * Fraction(time)) for time in seconds]
-        for index, frame in enumerate(_decoded(container, stream)):
+        for index, frame in enumerate(every_frame(container, stream)):
             if index == wanted[len(found)]:
                 found.append(frame.to_ndarray(format="gray"))
             if len(found) == len(wanted):
@@ -164,7 +154,7 @@ def read_brightness(path: Path, seconds: Sequence[float]) -> list[UInt8[np.ndarr
 
 def has_its_end(path: Path) -> bool:
     """Tell whether the last packet that the header promises is in the file; nothing is decoded."""
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         if not stream.duration:
             return True  # nothing is promised
         container.seek((stream.start_time or 0) + stream.duration - 1, stream=stream, any_frame=True)
@@ -178,7 +168,7 @@ def has_its_end(path: Path) -> bool:
 def read_comment(path: Path) -> str:
     """Give the comment in a file's metadata; "" where it has none or is no readable video."""
     try:
-        with av.open(f"file:{path}", container_options=_CONFINED) as container:
+        with av.open(f"file:{path}", container_options=CONFINED) as container:
             return container.metadata.get("comment", "")
     except (av.FFmpegError, OSError, ValueError):
         return ""
@@ -214,112 +204,3 @@ def writer_like(
         comment=comment,
         parts=parts,
     )
-
-
-# ---- the container ---------------------------------------------------------------------------
-
-
-def _frames(path: Path, end: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
-    """Yield index, time stamp and decoded frame, all of one size."""
-    with _opened(path) as (container, stream):
-        ticks_per_frame = max(1, round(1 / _frame_rate(path, stream) / _time_base(stream)))
-        size: tuple[int, int] | None = None
-        pts = -ticks_per_frame
-        for index, frame in enumerate(_decoded(container, stream, complete=True)):
-            if end is not None and index >= end:
-                return
-            size = size or (frame.width, frame.height)
-            if (frame.width, frame.height) != size:
-                found = f"{path}: frame {index} is {frame.width}x{frame.height}"
-                raise MediaError(
-                    found, expected=f"{size[0]}x{size[1]} as before", remedy="re-encode the video at one size"
-                )
-            # Raw streams carry no time stamps, and some muxers repeat one.
-            guess = pts + ticks_per_frame
-            pts = guess if frame.pts is None or (index and frame.pts <= pts) else frame.pts
-            yield index, pts, frame
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open the first true video stream of a local file, or say what is wrong with the file."""
-    _require_file(path)
-    unreadable = MediaError(
-        f"{path} is not a readable video",
-        expected="a complete mp4, mov, mkv, webm or avi file",
-        remedy="download or export it again",
-    )
-    try:
-        container = av.open(f"file:{path}", container_options=_CONFINED)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise unreadable from error
-    with container:
-        streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-        if not container.streams:
-            raise unreadable
-        if not streams:
-            raise MediaError(f"{path} has no video track", expected="a video")
-        stream = streams[0]
-        width, height = stream.width, stream.height
-        if min(width, height) < MIN_SIDE or width * height > MAX_PIXELS:
-            raise MediaError(
-                f"{path} is {width}x{height}",
-                expected=f"sides from {MIN_SIDE} and at most {MAX_PIXELS >> 20} megapixels",
-            )
-        stream.thread_type = "AUTO"
-        yield container, stream
-
-
-def _require_file(path: Path) -> None:
-    if not path.exists():
-        raise MediaError(f"{path} does not exist", expected="a video file")
-    if not path.is_file():
-        raise MediaError(f"{path} is not a file", expected="a video file")
-    try:
-        empty = path.stat().st_size == 0
-        path.open("rb").close()
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror}", expected="a readable video file") from error
-    if empty:
-        raise MediaError(f"{path} is empty (0 bytes)", expected="a video file", remedy="download or export it again")
-
-
-def _frame_rate(path: Path, stream: VideoStream) -> Fraction:
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    if not rate or not 1 <= rate <= 1000:
-        raise MediaError(f"{path} has {rate or 'no'} frames per second", expected="a rate from 1 to 1000")
-    return Fraction(rate)
-
-
-def _time_base(stream: VideoStream) -> Fraction:
-    assert stream.time_base is not None  # every demuxed stream has one
-    return stream.time_base
-
-
-def _decoded(container: InputContainer, stream: VideoStream, complete: bool = False) -> Iterator[av.VideoFrame]:
-    """Decode every frame there is; `complete` then compares the number with what the file should hold."""
-    expected, found, broken = stream.frames, 0, ""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-            # Packets outside the edit list are decoded for reference only and never shown.
-            expected -= packet.size > 0 and packet.is_discard
-            frames = packet.decode()
-        except StopIteration:
-            break
-        except av.FFmpegError as error:
-            if isinstance(error, (av.EOFError, StopIteration)):
-                break
-            broken = error.strerror or str(error)
-            continue
-        for frame in frames:
-            found += 1
-            yield frame
-    if complete and (found < expected or (broken and not expected) or not found):
-        of = f"{found} of {expected}" if expected else f"only {found}"
-        raise MediaError(
-            f"{container.name.removeprefix('file:')}: {of} frames can be decoded",
-            expected="a complete video",
-            remedy="download or export it again",
-        )

@@ -28,11 +28,11 @@ from mead_manip.stages.judging import detection_report
 from mead_manip.stages.judging.corpus import Known, load_corpus
 from mead_manip.stages.judging.detection_report import FaultFacts, Findings
 from mead_manip.stages.judging.fault_scoring import FaultScorer
+from mead_manip.stages.judging.study_runs import FOLDER
 from mead_manip.stages.running.device import choose_device
 from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "evaluate-detection"
-FOLDER = "evaluate"
 KNOWN = "planted by the data set"
 SWEPT = ("T1 flips 20%", "T3 level 1 20%")  # besides what the data set planted
 

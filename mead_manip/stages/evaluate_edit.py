@@ -21,12 +21,12 @@ from mead_manip.reports.edit_table import LEGEND, as_text, measures_table
 from mead_manip.reports.study_page import Section, Study, Table, publish_study, study_markdown
 from mead_manip.stages.judging.edit_measuring import UNITS, Measurer, Row
 from mead_manip.stages.judging.edit_pairs import Pair, check_pair, pairs_of
+from mead_manip.stages.judging.study_runs import FOLDER
 from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "evaluate-edit"
 STAGE_VERSION = 5
 SCHEMA = "edit-measures/1"
-FOLDER = "evaluate"
 TITLE = "What the edits did"
 
 
