@@ -69,6 +69,11 @@ class EditConfig:
     )
     grid: bool = execution(False, "Write the source and all six emotions in one video.")
     side_by_side: bool = execution(False, "Write source and edit next to each other.")
+    mask: str = setting(
+        "none",
+        "What lies in front of the face and stays as it is: a matte (white: in front) as a video, a picture, a folder "
+        "or a pattern such as matte.####.png, {stem} for the video's name; none: nothing does.",
+    )
     landmarks: str = setting("builtin", LANDMARKS)
     landmarks_model: str | None = setting(None, LANDMARKS_MODEL)
 

@@ -24,6 +24,7 @@ from mead_manip.models.edit_plan import EditPlan, Style
 from mead_manip.stages.editing import edit_pictures
 from mead_manip.stages.editing.edit_faces import Face, Tools, check_times
 from mead_manip.stages.editing.edit_frames import Edit, Layout
+from mead_manip.stages.editing.edit_mask import Mask, mask_of
 from mead_manip.stages.editing.edit_plans import plans_of, single
 from mead_manip.stages.editing.edit_recipe import check_inputs, plans_from, recipe_path, stale, write_recipe
 from mead_manip.stages.editing.edit_renderer import Chosen, choose, with_renderers
@@ -55,6 +56,7 @@ _ELSEWHERE = (
     "start",
     "end",
     "renderer_run",
+    "mask",
 )
 _TRACKED = ("landmarks", "landmarks_model", "run")
 
@@ -128,6 +130,7 @@ class _Work:
         summary, name = Summary("edit", destination=str(source.out)), source.path.name
         if not source.is_picture:
             probe(source.path)  # what is no video is said before any work
+        mask = mask_of(config.mask, source)
         weights = store.load(ManipulatorWeights, self.weights_path)
         plans = self._plans(weights)
         video = edit_pictures.clip_of(source.path, tools.workspace) if source.is_picture else source.path
@@ -137,7 +140,7 @@ class _Work:
             summary.planned[name] = f"{title_of(config)}, after preprocess and reconstruct3d"
             return summary
         chosen = choose(tools.workspace, config, ready, source.path, self.recipe)
-        provenance = self._provenance(ready, plans, chosen)
+        provenance = self._provenance(ready, plans, chosen, mask)
         if self.recipe is not None:
             check_inputs(self.recipe, provenance, source.path)
         parts = VideoParts(source.out, provenance.key, self.part_frames)
@@ -157,8 +160,13 @@ class _Work:
         timed = any(plan.is_timed for plan in plans.values())
         faces = [tools.load(video, face, clip_id, weights, timed=timed) for face, clip_id in ready.items()]
         check_times(config, plans, faces[0].times)
+        if source.is_picture:
+            mask.check(1, *read_image(source.path).shape[1::-1])
+        else:
+            track = faces[0].track
+            mask.check(len(track.visible), track.width, track.height)
         faces = with_renderers(chosen, faces, tools.workspace, tools.common.device)
-        n_frames = self._make(source, video, faces, plans, parts)
+        n_frames = self._make(source, video, faces, plans, parts, mask)
         write_recipe(source.out, provenance, config, source.path, plans, n_frames, chosen.record())
         parts.remove()
         summary.done.append(name)
@@ -181,11 +189,13 @@ class _Work:
         config = self.tools.config
         return plans_of(config, config.style_seed, lambda: self.tools.style_of(str(config.reference), weights))
 
-    def _provenance(self, clips: Mapping[int, str], plans: Mapping[int, EditPlan], chosen: Chosen) -> Provenance:
+    def _provenance(
+        self, clips: Mapping[int, str], plans: Mapping[int, EditPlan], chosen: Chosen, mask: Mask
+    ) -> Provenance:
         config, workspace = self.tools.config, self.tools.workspace
         params = {name: value for name, value in result_params(config).items() if name not in (*_ELSEWHERE, *_TRACKED)}
         params |= {name: getattr(config, name) for name in ("styles", "preview", "grid", "side_by_side")}
-        params["renderer"] = chosen.name
+        params |= {"renderer": chosen.name, **mask.params}
         if config.trim:
             params |= {"start": config.start, "end": config.end}
         params["plans"] = {str(face): plan.record() for face, plan in plans.items()}
@@ -196,34 +206,40 @@ class _Work:
         for face, clip_id in clips.items():
             inputs[f"face_track_{face}"] = store.read_key(workspace.path("preprocess", clip_id))
             inputs[f"reconstruction_{face}"] = store.read_key(workspace.path("reconstruct3d", clip_id))
-        inputs |= chosen.inputs
+        inputs |= chosen.inputs | mask.inputs
         return Provenance(RECIPE_SCHEMA, "edit", STAGE_VERSION, params, inputs, backend=chosen.name)
 
     def _make(
-        self, source: Source, video: Path, faces: list[Face], plans: Mapping[int, EditPlan], parts: VideoParts
+        self,
+        source: Source,
+        video: Path,
+        faces: list[Face],
+        plans: Mapping[int, EditPlan],
+        parts: VideoParts,
+        mask: Mask,
     ) -> int:
         """Draw and write what was asked for; give the number of frames that it shows."""
         config = self.tools.config
         comment = f"{COMMENT}: {title_of(config)}"
         if config.styles:
             (face,) = faces
-            sheet = edit_pictures.style_sheet(video, face, plans[face.number], config.styles)
+            sheet = edit_pictures.style_sheet(video, face, plans[face.number], config.styles, mask)
             edit_pictures.save_picture(source.out, sheet, comment)
             return 1
         edits = _edits(config, faces, plans)
         if config.preview:
-            sheet = edit_pictures.preview(video, edits[0], faces, config.preview)
+            sheet = edit_pictures.preview(video, edits[0], faces, config.preview, mask)
             edit_pictures.save_picture(source.out, sheet, comment)
             return config.preview
         layout = _layout(config)
         if source.is_picture:
             picture = read_image(source.path)
-            drawn = edit_pictures.edited_pictures(source.path, edits)
+            drawn = edit_pictures.edited_pictures(source.path, edits, mask)
             edit_pictures.save_picture(source.out, layout.picture(picture, drawn), comment)
             return 1
         track = faces[0].track
         kept = parts if len(track.visible) > parts.length else None
-        return write_video(probe(video), source.out, track, edits, layout, self.tools.progress, kept)
+        return write_video(probe(video), source.out, track, edits, layout, self.tools.progress, kept, mask)
 
 
 def _edits(config: EditConfig, faces: list[Face], plans: Mapping[int, EditPlan]) -> list[Edit]:

@@ -21,7 +21,7 @@ from mead_manip.models.manipulator import Manipulator
 from mead_manip.models.posed_faces import FaceModel, face_model_of
 from mead_manip.models.resting import own_rest
 from mead_manip.stages.editing.neural_frames import NeuralFace, NeuralRetargeter
-from mead_manip.stages.editing.retarget import FaceRetargeter, changed_reconstruction, manipulator_for
+from mead_manip.stages.editing.retarget import FaceRetargeter, Passing, changed_reconstruction, manipulator_for
 from mead_manip.stages.running import plan
 from mead_manip.stages.running.runner import Progress
 
@@ -39,6 +39,7 @@ class Face:
     times: Float64[np.ndarray, " frame"]  # seconds
     own: Float32[np.ndarray, " coef"]  # the person's face at rest
     neural: NeuralFace | None = None  # the network that draws it, if not `warp`
+    passing: Passing | None = None  # what knows what passes before it, if that was asked for
 
     def after(self, plan: EditPlan) -> Reconstruction:
         """Give its reconstruction as planned."""
@@ -49,8 +50,8 @@ class Face:
     def retargeter(self, plan: EditPlan) -> FaceRetargeter | NeuralRetargeter:
         """Give what draws its frames as planned."""
         if self.neural is not None:
-            return NeuralRetargeter(self.before, self.after(plan), self.track, self.neural)
-        return FaceRetargeter(self.before, self.after(plan), self.track, self.model)
+            return NeuralRetargeter(self.before, self.after(plan), self.track, self.neural, self.passing)
+        return FaceRetargeter(self.before, self.after(plan), self.track, self.model, self.passing)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mead_manip.errors import MeadManipError
+from mead_manip.media.mattes import Matte
 from mead_manip.media.video import VideoInfo
 from mead_manip.reports.figure import beside
 from mead_manip.reports.tiles import tiled
@@ -33,6 +34,7 @@ class Frame:
     pts: int
     rgb: Rgb
     written: bool = True  # to the result
+    front: Matte | None = None  # of what lies in front of its faces, where one was given
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,9 @@ def in_order(edits: Sequence[Edit], frames: Iterator[Frame]) -> Iterator[tuple[F
     return _threaded([[face for face in edit if isinstance(face, FaceRetargeter)] for edit in edits], frames)
 
 
-def _drawing(edit: Sequence[FaceRetargeter], index: int) -> Callable[[Rgb], Rgb]:
+def _drawing(edit: Sequence[FaceRetargeter], frame: Frame) -> Callable[[Rgb], Rgb]:
     """Give what draws one frame; faces that overlap are drawn one over the other."""
-    jobs = [retargeter.job(index) for retargeter in edit]
+    jobs = [retargeter.job(frame.index, frame.front) for retargeter in edit]
 
     def draw(rgb: Rgb) -> Rgb:
         for job in jobs:
@@ -99,7 +101,7 @@ def _threaded(edits: Sequence[Sequence[FaceRetargeter]], frames: Iterator[Frame]
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         waiting: collections.deque[tuple[Frame, list[concurrent.futures.Future[Rgb]]]] = collections.deque()
         for frame in frames:
-            waiting.append((frame, [pool.submit(_drawing(edit, frame.index), frame.rgb) for edit in edits]))
+            waiting.append((frame, [pool.submit(_drawing(edit, frame), frame.rgb) for edit in edits]))
             if len(waiting) > 2 * threads:
                 first, drawn = waiting.popleft()
                 yield first, [future.result() for future in drawn]

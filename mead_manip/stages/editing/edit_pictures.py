@@ -22,6 +22,7 @@ from mead_manip.models.edit_plan import EditPlan
 from mead_manip.reports.tiles import tiled
 from mead_manip.stages.editing.edit_faces import Face
 from mead_manip.stages.editing.edit_frames import Edit, Frame, drawn_at
+from mead_manip.stages.editing.edit_mask import Mask
 
 STILL_FRAMES = 16  # of the clip that stands for a picture: a window of the manipulator, and some
 TILE = 320  # pixels
@@ -46,25 +47,28 @@ def clip_of(picture: Path, workspace: Workspace) -> Path:
     return path
 
 
-def edited_pictures(picture: Path, edits: Sequence[Edit]) -> list[Rgb]:
+def edited_pictures(picture: Path, edits: Sequence[Edit], mask: Mask) -> list[Rgb]:
     """Draw a picture, once for every edit, with the expression that the middle of its clip has."""
     rgb, middle = read_image(picture), STILL_FRAMES // 2
-    return drawn_at(edits, middle, lambda first: (Frame(index, index, rgb) for index in range(first, middle + 1)))
+    front = mask.of_picture()
+    return drawn_at(
+        edits, middle, lambda first: (Frame(index, index, rgb, front=front) for index in range(first, middle + 1))
+    )
 
 
-def preview(video: Path, edit: Edit, faces: list[Face], count: int) -> Rgb:
+def preview(video: Path, edit: Edit, faces: list[Face], count: int, mask: Mask) -> Rgb:
     """Draw frames from all over the edited part, sources above edits, cut to the faces."""
     touched = np.any([retargeter.changes & retargeter.track.visible for retargeter in edit], axis=0)
     pool = np.flatnonzero(touched if touched.any() else np.ones(len(touched), bool))
     chosen = sorted({int(index) for index in pool[np.linspace(0, len(pool) - 1, count + 2).round().astype(int)[1:-1]]})
     sources = [_frame(video, index) for index in chosen]
-    edits = [drawn_at([edit], index, functools.partial(_frames, video, index))[0] for index in chosen]
+    edits = [drawn_at([edit], index, functools.partial(_frames, video, mask, index))[0] for index in chosen]
     box = around(faces, chosen, sources[0].shape[:2])
     titles = [f"{faces[0].times[index]:.2f} s" for index in chosen] + ["edit"] * len(chosen)
     return tiled([_cut(rgb, box) for rgb in (*sources, *edits)], titles, len(chosen), TILE)
 
 
-def style_sheet(video: Path, face: Face, plan: EditPlan, count: int) -> Rgb:
+def style_sheet(video: Path, face: Face, plan: EditPlan, count: int, mask: Mask) -> Rgb:
     """Draw one frame in several styles, seed by seed: the frame that the edit changes most."""
     first = plan.passages[0].style.seed or 0
     seeds = range(first, first + count)
@@ -73,7 +77,7 @@ def style_sheet(video: Path, face: Face, plan: EditPlan, count: int) -> Rgb:
     index = int(np.argmax(np.where(face.track.visible, change, -1.0)))
     source = _frame(video, index)
     box = around([face], [index], source.shape[:2])
-    pictures = [source, *drawn_at([[edit] for edit in edits], index, functools.partial(_frames, video, index))]
+    pictures = [source, *drawn_at([[edit] for edit in edits], index, functools.partial(_frames, video, mask, index))]
     titles = [f"source, {face.times[index]:.2f} s", *(f"--style-seed {seed}" for seed in seeds)]
     return tiled([_cut(rgb, box) for rgb in pictures], titles, min(STYLE_COLUMNS, len(pictures)), TILE)
 
@@ -111,8 +115,8 @@ def _cut(rgb: Rgb, box: tuple[int, int, int, int]) -> Rgb:
     return np.ascontiguousarray(rgb[y0:y1, x0:x1])
 
 
-def _frames(video: Path, last: int, first: int) -> Iterator[Frame]:
-    return (Frame(*frame) for frame in read_frames(video, first, last + 1))
+def _frames(video: Path, mask: Mask, last: int, first: int) -> Iterator[Frame]:
+    return mask.along((Frame(*frame) for frame in read_frames(video, first, last + 1)), first)
 
 
 def _frame(video: Path, index: int) -> Rgb:

@@ -16,6 +16,7 @@ from mead_manip.media.mead_tree import find_videos
 
 PICTURES = (".png", ".jpg", ".jpeg")
 FIELDS = ("stem", "emotion", "intensity", "run", "face")
+NO_MASK = "none"
 DISTORTS = 1.5  # intensities beyond it are allowed, and warned of
 
 
@@ -73,6 +74,10 @@ def sources_of(config: EditConfig) -> list[Source]:
     if len(paths) > 1 and config.out and "{stem}" not in config.out:
         raise UsageError(
             f"--out {config.out} for {len(paths)} videos", expected="a pattern, for example '{stem}_{emotion}.mp4'"
+        )
+    if len(paths) > 1 and config.mask != NO_MASK and "{stem}" not in config.mask:
+        raise UsageError(
+            f"--mask {config.mask} for {len(paths)} videos", expected="a pattern, for example 'mattes/{stem}.mp4'"
         )
     sources = [Source(path, _destination(path, config)) for path in paths]
     taken: dict[Path, Path] = {}
@@ -164,6 +169,8 @@ def from_recipe(config: EditConfig, recipe: dict[str, Any]) -> EditConfig:
     """Give the settings of a recipe; of those that were typed only VIDEO, --out and the kind of output may differ."""
     stored = recipe["settings"]
     free = {"video", "out", "recipe", "preview", "side_by_side", "landmarks_model"}
+    if config.mask != EditConfig.mask:
+        free.add("mask")  # of another video; of this one its content is compared
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(EditConfig):
         name, typed = field.name, getattr(config, field.name)

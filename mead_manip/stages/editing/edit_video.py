@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from mead_manip.artifacts.schemas import FaceTrack
 from mead_manip.errors import MeadManipError
+from mead_manip.media.mattes import Matte
 from mead_manip.media.parts import Decoded
 from mead_manip.media.video import VideoInfo, VideoWriter, read_decoded, writer_like
 from mead_manip.media.video_parts import VideoParts
 from mead_manip.stages.editing.edit_frames import Edit, Frame, Layout, Rgb, in_order
+from mead_manip.stages.editing.edit_mask import UNMASKED, Mask
 from mead_manip.stages.editing.neural_frames import WARM_UP, NeuralRetargeter
 from mead_manip.stages.running.runner import Progress
 
@@ -27,6 +29,7 @@ def write_video(
     layout: Layout,
     progress: Progress,
     parts: VideoParts | None = None,
+    mask: Mask = UNMASKED,
 ) -> int:
     """Write the edits of a video with its rate, time stamps, sound and subtitles; give the number of frames.
 
@@ -38,7 +41,7 @@ def write_video(
     with writer_like(out, info, width=width, height=height, comment=comment, cut=cut, parts=parts) as writer:
         for codec in writer.left_out:
             progress.say(f"edit: {out.suffix} cannot hold {codec} subtitles: left out; an .mkv keeps them")
-        source = _Source(_checked(_seen(info, layout), track), edits)
+        source = _Source(_masked(_checked(_seen(info, layout), track), mask), edits)
         if parts is not None and parts.n_kept:
             source.pass_by(writer, parts.n_kept)
             progress.say(f"edit: {out.name}: resuming at frame {source.next}")
@@ -56,9 +59,10 @@ class _Seen(NamedTuple):
     pts: int
     decoded: Decoded
     written: bool
+    front: Matte | None = None
 
     def frame(self) -> Frame:
-        return Frame(self.number, self.pts, self.decoded.whole(), self.written)
+        return Frame(self.number, self.pts, self.decoded.whole(), self.written, self.front)
 
 
 class _Source:
@@ -108,6 +112,13 @@ def _seen(info: VideoInfo, layout: Layout) -> Iterator[_Seen]:
     for index, pts, decoded in read_decoded(info.path):
         first = pts if first is None else first
         yield _Seen(index, pts, decoded, layout.keeps(float((pts - first) * info.time_base)))
+
+
+def _masked(frames: Iterator[_Seen], mask: Mask) -> Iterator[_Seen]:
+    """Give every frame its matte."""
+    if mask.mattes is None:
+        return frames
+    return (seen._replace(front=front) for seen, front in mask.mattes.beside(frames))
 
 
 def _checked(frames: Iterator[_Seen], track: FaceTrack) -> Iterator[_Seen]:

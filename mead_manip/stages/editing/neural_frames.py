@@ -25,8 +25,9 @@ from mead_manip.models.face_renderer import FaceGenerator
 from mead_manip.models.posed_faces import FaceModel
 from mead_manip.rendering.face_blend import Mask, Square, blended, moved_share
 from mead_manip.rendering.face_view import Drawn, FacePainter, pasted
+from mead_manip.rendering.occlusion import Matte, drawn_behind, uncovered
 from mead_manip.stages.editing.face_views import ClipFaces, as_view, surface_of
-from mead_manip.stages.editing.retarget import Rgb, changed_frames, presence
+from mead_manip.stages.editing.retarget import Passing, Rgb, changed_frames, presence
 
 WARM_UP = 8  # frames drawn before a single one that is asked for: what a network remembers reaches hardly further
 
@@ -42,6 +43,10 @@ class Frame(Protocol):
     @property
     def rgb(self) -> Rgb:
         """Give its pixels."""
+
+    @property
+    def front(self) -> Matte | None:
+        """Give the matte of what lies in front of its faces, where one was given."""
 
 
 F = TypeVar("F", bound=Frame)
@@ -84,13 +89,21 @@ class Sight(NamedTuple):
     view: Drawn  # for the network
     square: Square  # of the frame
     moved: Float32[np.ndarray, "coarse coarse"]  # how far the edit moves what is seen there
+    front: Matte | None = None  # of the frame: what lies in front of the face
 
 
 class NeuralRetargeter:
     """Turn the frames of a clip into those of the same face with other coefficients, one after the other."""
 
-    def __init__(self, before: Reconstruction, after: Reconstruction, track: FaceTrack, face: NeuralFace) -> None:
-        self.before, self.after, self.track, self.face = before, after, track, face
+    def __init__(
+        self,
+        before: Reconstruction,
+        after: Reconstruction,
+        track: FaceTrack,
+        face: NeuralFace,
+        passing: Passing | None = None,
+    ) -> None:
+        self.before, self.after, self.track, self.face, self.passing = before, after, track, face, passing
         self.changes = changed_frames(before, after)
         drawn = self.changes & track.visible
         self.starts = starts_of(drawn, track)
@@ -101,17 +114,25 @@ class NeuralRetargeter:
         begun = np.flatnonzero(self.starts[: index + 1])
         return max(index - WARM_UP, int(begun[-1]) if len(begun) else index)
 
-    def sight(self, index: int, frame: Rgb) -> Sight:
-        """Draw what the network sees of frame `index`; any thread may."""
+    def sight(self, index: int, frame: Rgb, front: Matte | None = None) -> Sight:
+        """Draw what the network sees of frame `index`, without what lies in front of the face; any thread may."""
         old, new = self.face.faces.faces(index, [(self.before, index), (self.after, index)])
-        square = self.face.faces.cut(frame, index)
+        if self.passing is not None:
+            front = self.passing.matte(index, frame.shape[:2])
+        square = self.face.faces.cut(uncovered(frame, front, self.track.landmarks_px[index]), index)
         moved = moved_share(old, new, self.face.painter.surface.triangles, len(square))
-        return Sight(self.face.painter.draw(square, new, [old.landmarks_px]), square, moved)
+        return Sight(self.face.painter.draw(square, new, [old.landmarks_px]), square, moved, front)
 
     def paste(self, index: int, frame: Rgb, sight: Sight, drawn: Square, mask: Mask) -> Rgb:
         """Put what was drawn into frame `index`; what the mask leaves out stays the very same bytes."""
         square, share = blended(drawn, sight.square, mask, self.share[index] * sight.moved)
-        return pasted(frame, square, share, self.face.faces.image_from_frame[index])
+        image_from_frame = self.face.faces.image_from_frame[index]
+        return drawn_behind(
+            frame,
+            sight.front,
+            self.track.landmarks_px[index],
+            lambda clean: pasted(clean, square, share, image_from_frame),
+        )
 
 
 def starts_of(drawn: Bool[np.ndarray, " frame"], track: FaceTrack) -> Bool[np.ndarray, " frame"]:
@@ -149,7 +170,7 @@ def filmed(edits: Sequence[Sequence[NeuralRetargeter]], frames: Iterator[F]) -> 
                 for face, film in zip(faces, kept, strict=True)
                 if face.share[frame.index] > 0
             ]
-            looks = [pool.submit(head.retargeter.sight, frame.index, frame.rgb) for head in heads]
+            looks = [pool.submit(head.retargeter.sight, frame.index, frame.rgb, frame.front) for head in heads]
             waiting.append((frame, network.submit(draw, frame, heads, looks)))
             if len(waiting) > 2 * threads:
                 yield _finished(*waiting.popleft())

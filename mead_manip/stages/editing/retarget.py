@@ -9,6 +9,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from mead_manip.models.manipulator import Manipulator
 from mead_manip.models.posed_faces import FaceModel
 from mead_manip.models.teeth import seat_teeth
 from mead_manip.rendering.alignment import residual_offsets
+from mead_manip.rendering.occlusion import Matte, drawn_behind
 from mead_manip.rendering.warp import WarpMesh, WarpRenderer
 
 FADE_FRAMES = 6  # an edit comes and goes over this many frames where a face enters or leaves
@@ -84,6 +86,14 @@ def changed_frames(before: Reconstruction, after: Reconstruction) -> Bool[np.nda
     return (before.expression != after.expression).any(axis=1) | (before.jaw_pose != after.jaw_pose).any(axis=1)
 
 
+@runtime_checkable
+class Passing(Protocol):
+    """What knows, of one face of a clip, what passes before it."""
+
+    def matte(self, index: int, size: tuple[int, int]) -> Matte | None:
+        """Give the matte of frame `index` of (height, width), None where nothing is in front; any thread may ask."""
+
+
 class FaceRetargeter:
     """Turn the frames of a clip into those of the same head with other coefficients."""
 
@@ -93,18 +103,20 @@ class FaceRetargeter:
         after: Reconstruction,
         track: FaceTrack,
         model: FaceModel,
+        passing: Passing | None = None,
     ) -> None:
-        self.before, self.after, self.track, self.model = before, after, track, model
+        self.before, self.after, self.track, self.model, self.passing = before, after, track, model, passing
         self.renderer = WarpRenderer(mesh_of(model))
         self.changes = changed_frames(before, after)
         self._chunk = -1
         self._old: Geometry | None = None
         self._new: Geometry | None = None
 
-    def job(self, index: int) -> Callable[[Rgb], Rgb]:
+    def job(self, index: int, front: Matte | None = None) -> Callable[[Rgb], Rgb]:
         """Return what draws frame `index` with the new expression; it may run in any thread, and in any order.
 
-        A frame without a face, or in which nothing changes, comes back as it is.
+        A frame without a face, or in which nothing changes, comes back as it is; so does what `front`, or what was
+        found to pass before the face, covers.
         """
         if not self.track.visible[index] or not self.changes[index]:
             return lambda frame: frame
@@ -121,9 +133,9 @@ class FaceRetargeter:
         def draw(frame: Rgb) -> Rgb:
             offsets = residual_offsets(old, landmarks, detected)
             nudge = residual_offsets(landmarks, landmarks, detected)
-            return self.renderer.render(
-                frame, shifted(old, offsets), shifted(new, offsets), landmarks + nudge, new_landmarks + nudge
-            )
+            heads = shifted(old, offsets), shifted(new, offsets), landmarks + nudge, new_landmarks + nudge
+            matte = front if self.passing is None else self.passing.matte(index, frame.shape[:2])
+            return drawn_behind(frame, matte, heads[2], lambda clean: self.renderer.render(clean, *heads))
 
         return draw
 

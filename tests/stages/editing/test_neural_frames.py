@@ -14,6 +14,7 @@ N, SIDE = 16, 160
 class Still:
     index: int
     rgb: np.ndarray
+    front: np.ndarray | None = None
 
 
 @pytest.fixture(scope="module")

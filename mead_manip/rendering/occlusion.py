@@ -1,0 +1,96 @@
+"""A frame + a matte of what lies in front of its face + what draws the face -> the face, drawn behind it.
+
+Whatever redraws a face is shown the frame without the hand, hair or glasses: the skin under them is filled in from
+beside them. What it changes there is then added to the frame's own pixels by as much as the matte lets through. So
+nothing of what lies in front is dragged onto the skin, and under a matte of 1 the frame keeps its bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mead_manip.rendering.face_zone import REACH, face_outline
+from mead_manip.rendering.warp import push_pull
+
+FRINGE = 0.008  # inter-ocular distances: mattes are seldom exact, so skin this near is not believed to be skin
+BESIDE = 0.15  # likewise: how far around what lies in front skin is looked for
+
+Rgb = UInt8[np.ndarray, "height width rgb=3"]
+Matte = UInt8[np.ndarray, "height width"]  # 255 in front, 0 not
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels of the frame, end exclusive
+
+
+def drawn_behind(
+    frame: Rgb, front: Matte | None, landmarks_px: Float[np.ndarray, "68 2"], draw: Callable[[Rgb], Rgb]
+) -> Rgb:
+    """Give what `draw` makes of a frame, with what lies in front of its face as it was; without that, just `draw`'s."""
+    box = None if front is None else _box(front, landmarks_px)
+    if front is None or box is None:
+        return draw(frame)
+    clean = uncovered(frame, front, landmarks_px)
+    result = draw(clean)
+    x0, y0, x1, y1 = box
+    # A draw that changes nothing may give back what it was given.
+    result = result.copy() if result is clean else result
+    result[y0:y1, x0:x1] = _covered(*(picture[y0:y1, x0:x1] for picture in (frame, clean, result, front)))
+    return result
+
+
+def uncovered(frame: Rgb, front: Matte | None, landmarks_px: Float[np.ndarray, "68 2"]) -> Rgb:
+    """Give the frame with the skin under the matte filled in from beside it; elsewhere it keeps its bytes."""
+    box = None if front is None else _box(front, landmarks_px)
+    if front is None or box is None:
+        return frame
+    x0, y0, x1, y1 = box
+    own = frame[y0:y1, x0:x1]
+    radius = max(round(FRINGE * _interocular(landmarks_px)), 1)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    matte = cv2.dilate(front[y0:y1, x0:x1], disc).astype(np.float32) / np.float32(255)
+    skin = np.clip(1 - 2 * matte, 0, 1)  # what shines through by less than half tells too little
+    size = ((x1 - x0 + 1) // 2, (y1 - y0 + 1) // 2)  # what is filled in is smooth: half the resolution tells it
+    known = cv2.resize(skin, size, interpolation=cv2.INTER_AREA)
+    colours = cv2.resize(own * skin[..., None], size, interpolation=cv2.INTER_AREA)
+    filled = push_pull(colours / np.maximum(known, 1e-6)[..., None], known)
+    filled = cv2.resize(filled, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+    clean = frame.copy()
+    mixed = np.rint(own * skin[..., None] + filled * (1 - skin[..., None])).clip(0, 255).astype(np.uint8)
+    clean[y0:y1, x0:x1] = np.where(skin[..., None] < 1, mixed, own)
+    return clean
+
+
+def _covered(own: Rgb, clean: Rgb, drawn: Rgb, front: Matte) -> Rgb:
+    """Add to the frame's own pixels what was changed of the clean ones, by what the matte lets through."""
+    through = (255 - front[..., None]).astype(np.float32) / np.float32(255)
+    change = drawn.astype(np.float32) - clean
+    return np.rint(own + through * change).clip(0, 255).astype(np.uint8)
+
+
+def _box(front: Matte, landmarks_px: Float[np.ndarray, "68 2"]) -> Box | None:
+    """Give a rectangle of the frame that holds the matte as far as an edit reaches, and skin around it; None: no matte.
+
+    Beyond the zone of the face nothing is changed, whatever lies there.
+    """
+    height, width = front.shape
+    outline, eyes = face_outline(landmarks_px), _interocular(landmarks_px)
+    x0, y0 = (int(low) for low in np.floor(outline.min(axis=0) - (REACH + BESIDE) * eyes))
+    x1, y1 = (int(high) for high in np.ceil(outline.max(axis=0) + (REACH + BESIDE) * eyes) + 1)
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    if x1 <= x0 or y1 <= y0:
+        return None
+    left, top, across, down = cv2.boundingRect(front[y0:y1, x0:x1])
+    if not across:
+        return None
+    margin = round(BESIDE * eyes) + 2
+    left, top, right, bottom = x0 + left, y0 + top, x0 + left + across, y0 + top + down
+    return max(left - margin, 0), max(top - margin, 0), min(right + margin, width), min(bottom + margin, height)
+
+
+def _interocular(landmarks_px: Float[np.ndarray, "68 2"]) -> float:
+    return max(float(np.linalg.norm(landmarks_px[36] - landmarks_px[45])), 1e-6)
+
+
+__all__ = ["Matte", "Rgb", "drawn_behind", "uncovered"]
