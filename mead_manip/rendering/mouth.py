@@ -14,9 +14,11 @@ from mead_manip.rendering.rasterizer import rasterize
 from mead_manip.rendering.relighting import image_normals
 
 # Linear-light reflectance in the light that falls on the mouth, RGB; lit skin reflects about 1 in red.
-TEETH = np.array([1.15, 1.03, 0.86], np.float32)
+TEETH = np.array([1.15, 0.98, 0.8], np.float32)
 TONGUE = np.array([0.66, 0.30, 0.30], np.float32)
 CAVITY = np.array([0.20, 0.06, 0.05], np.float32)
+SKIN = np.array([1.0, 0.46, 0.35], np.float32)  # of the red, in white light
+LAMP = 0.7  # how much of a hue of the skin that is not skin's is taken for the lamp's: the exponent
 EYE_LIGHT = 0.75  # teeth reflect a little less than the white of the eye
 KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
 # In inter-ocular distances:
@@ -117,8 +119,10 @@ class MouthPainter:
         ys = np.clip(np.rint(centre[1] + ys), 0, source.shape[0] - 1).astype(int)
         around = _decode(source[ys, xs].astype(np.float32))
         bright = np.percentile(around, 70, axis=0)
-        # Skin reflects nearly all red: its red channel tells the light. Of its hue only a little is the lamp's.
-        return (bright.max() * (0.85 + 0.15 * bright / max(float(bright.max()), 1e-6))).astype(np.float32)
+        # Skin reflects nearly all red: its red channel tells the light. What it lacks in green and blue beyond what
+        # skin takes is the lamp's hue; paler skin is no bluer lamp.
+        hue = np.minimum(bright / max(float(bright.max()), 1e-6) / SKIN, 1.0) ** LAMP
+        return (bright.max() * hue).astype(np.float32)
 
     def _shade(
         self, vertices: Float32[np.ndarray, "vertex 3"], triangle: Int[np.ndarray, "h w"]
