@@ -72,7 +72,7 @@ class EditConfig:
     mask: str = setting(
         "none",
         "What lies in front of the face and stays as it is: a matte (white: in front) as a video, a picture, a folder "
-        "or a pattern such as matte.####.png, {stem} for the video's name; none: nothing does.",
+        "or a pattern such as matte.####.png, {stem} for the video's name; auto finds what passes and is no skin.",
     )
     landmarks: str = setting("builtin", LANDMARKS)
     landmarks_model: str | None = setting(None, LANDMARKS_MODEL)

@@ -95,7 +95,7 @@ def find_mattes(given: str) -> Mattes:
     if not path.is_file():
         raise InputMissing(
             f"--mask {given} does not exist",
-            expected="none, a video, a picture, a folder of pictures or a pattern such as matte.####.png",
+            expected="none, auto, a video, a picture, a folder of pictures or a pattern such as matte.####.png",
         )
     return Mattes(given, (path,), "picture" if path.suffix.lower() in PICTURES else "video")
 

@@ -165,7 +165,7 @@ class _Work:
         else:
             track = faces[0].track
             mask.check(len(track.visible), track.width, track.height)
-        faces = with_renderers(chosen, faces, tools.workspace, tools.common.device)
+        faces = mask.with_finders(with_renderers(chosen, faces, tools.workspace, tools.common.device))
         n_frames = self._make(source, video, faces, plans, parts, mask)
         write_recipe(source.out, provenance, config, source.path, plans, n_frames, chosen.record())
         parts.remove()

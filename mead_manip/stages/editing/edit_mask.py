@@ -8,8 +8,11 @@ from typing import Any
 
 from mead_manip.errors import UsageError
 from mead_manip.media.mattes import Matte, Mattes, find_mattes
+from mead_manip.stages.editing.edit_faces import Face
 from mead_manip.stages.editing.edit_frames import Frame
-from mead_manip.stages.editing.edit_settings import NO_MASK, Source
+from mead_manip.stages.editing.edit_settings import AUTO_MASK, NO_MASK, Source
+from mead_manip.stages.editing.mask_finder import FINDER_VERSION, MaskFinder
+from mead_manip.stages.editing.retarget import mesh_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +26,9 @@ class Mask:
     @property
     def params(self) -> dict[str, Any]:
         """Give what decides the result beside the content of mattes; nothing without a mask."""
-        return {} if self.name == NO_MASK else {"mask": self.name}
+        if self.name == NO_MASK:
+            return {}
+        return {"mask": f"{AUTO_MASK}/{FINDER_VERSION}" if self.name == AUTO_MASK else self.name}
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -43,6 +48,15 @@ class Mask:
             return (dataclasses.replace(frame, front=self.of_picture()) for frame in frames)
         return (dataclasses.replace(frame, front=matte) for frame, matte in self.mattes.beside(frames, first))
 
+    def with_finders(self, faces: list[Face]) -> list[Face]:
+        """Give the faces with what finds what passes before them, where that was asked for; not in a picture."""
+        if self.name != AUTO_MASK or self.still:
+            return faces
+        return [
+            dataclasses.replace(f, passing=MaskFinder(f.before, f.track, f.model, mesh_of(f.model).surface))
+            for f in faces
+        ]
+
     def of_picture(self) -> Matte | None:
         """Give the matte of a picture."""
         return None if self.mattes is None else next(self.mattes.frames())
@@ -56,7 +70,9 @@ def mask_of(given: str, source: Source) -> Mask:
     if given == NO_MASK:
         return UNMASKED
     if not given:
-        raise UsageError("--mask without a name", expected="none, a video, pictures or a picture")
+        raise UsageError("--mask without a name", expected="none, auto, a video, pictures or a picture")
+    if given == AUTO_MASK:
+        return Mask(AUTO_MASK, still=source.is_picture)
     return Mask("mattes", find_mattes(given.replace("{stem}", source.path.stem)), source.is_picture)
 
 

@@ -16,7 +16,7 @@ from mead_manip.media.mead_tree import find_videos
 
 PICTURES = (".png", ".jpg", ".jpeg")
 FIELDS = ("stem", "emotion", "intensity", "run", "face")
-NO_MASK = "none"
+NO_MASK, AUTO_MASK = "none", "auto"
 DISTORTS = 1.5  # intensities beyond it are allowed, and warned of
 
 
@@ -75,7 +75,7 @@ def sources_of(config: EditConfig) -> list[Source]:
         raise UsageError(
             f"--out {config.out} for {len(paths)} videos", expected="a pattern, for example '{stem}_{emotion}.mp4'"
         )
-    if len(paths) > 1 and config.mask != NO_MASK and "{stem}" not in config.mask:
+    if len(paths) > 1 and config.mask not in (NO_MASK, AUTO_MASK) and "{stem}" not in config.mask:
         raise UsageError(
             f"--mask {config.mask} for {len(paths)} videos", expected="a pattern, for example 'mattes/{stem}.mp4'"
         )
