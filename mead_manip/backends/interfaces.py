@@ -9,6 +9,8 @@ from jaxtyping import Float32, UInt8
 
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 
+LOOK_AGAIN = 10  # a tracking detector searches the whole frame where the index is a multiple of this
+
 
 @dataclass(frozen=True)
 class Detection:

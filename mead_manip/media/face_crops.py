@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int, Int64, UInt8
@@ -60,15 +62,15 @@ def crop_region(
     frame_from_crop: Float[np.ndarray, "2 3"], width: int, height: int, size: int = CROP_PX, by: int = 1
 ) -> Int64[np.ndarray, " 4"]:
     """Give x0 y0 x1 y1, what `cut_part` needs of a frame of this size that is shrunk `by`: at least one pixel."""
-    small_from_crop = _small_from_crop(frame_from_crop, by)
-    corners = small_from_crop @ np.array([[0, size, 0, size], [0, 0, size, size], [1, 1, 1, 1]])
     margin = 3 * _blur(frame_from_crop, by) + 1
+    sides = []
     limits = reduced_size(width, height, by)
-    x0, y0 = np.floor(corners.min(1) - margin).astype(int)
-    x1, y1 = np.ceil(corners.max(1) + margin).astype(int)
-    x0, x1 = int(np.clip(x0, 0, limits[0] - 1)), int(np.clip(x1, 1, limits[0]))
-    y0, y1 = int(np.clip(y0, 0, limits[1] - 1)), int(np.clip(y1, 1, limits[1]))
-    return np.array([x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)])
+    for (a, b, start), limit in zip(_small_from_crop(frame_from_crop, by).tolist(), limits, strict=True):
+        low, high = start + size * (min(a, 0) + min(b, 0)), start + size * (max(a, 0) + max(b, 0))
+        first = min(max(math.floor(low - margin), 0), limit - 1)
+        sides.append((first, max(min(max(math.ceil(high + margin), 1), limit), first + 1)))
+    (x0, x1), (y0, y1) = sides
+    return np.array([x0, y0, x1, y1])
 
 
 def cut_crop(
@@ -106,10 +108,10 @@ def _small_from_crop(frame_from_crop: Float[np.ndarray, "2 3"], by: int) -> Floa
 
 
 def _scale(frame_from_crop: Float[np.ndarray, "2 3"]) -> float:
-    return float(np.linalg.norm(frame_from_crop[:, 0]))
+    return math.hypot(frame_from_crop[0, 0], frame_from_crop[1, 0])
 
 
 def _blur(frame_from_crop: Float[np.ndarray, "2 3"], by: int) -> float:
     """Sigma, in px of the frame shrunk `by`, of what a crop cannot hold; the means over pixels blur a part of it."""
     variance = (_scale(frame_from_crop) ** 2 - 1) / 4 - (by * by - 1) / 12
-    return float(np.sqrt(max(variance, 0.0))) / by
+    return math.sqrt(max(variance, 0.0)) / by

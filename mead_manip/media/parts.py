@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import av
 import cv2
 import numpy as np
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 from jaxtyping import Int, UInt8
 
 from mead_manip.media.colour import Colour, rgb_from_frame
 
 _RIM = 8  # px converted around a part, so that chroma is interpolated as in the whole frame
+_GRAPHS = 4  # filters that are kept
 _GRID = 64  # px: parts are cut along this grid, so that one that moves a little stays the same for the filter
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was read of a frame that is smaller by a whole number."""
+
+    region: Int[np.ndarray, " 4"]  # x0 y0 x1 y1, ends excluded, px of the smaller frame
+    by: int
+    rgb: UInt8[np.ndarray, "height width rgb=3"]
+
+    def inner(self, region: Int[np.ndarray, " 4"]) -> UInt8[np.ndarray, "part_height part_width rgb=3"]:
+        """Give a part of it."""
+        left, top = int(self.region[0]), int(self.region[1])
+        return self.rgb[int(region[1]) - top : int(region[3]) - top, int(region[0]) - left : int(region[2]) - left]
 
 
 class Decoded:
@@ -19,6 +37,13 @@ class Decoded:
 
     def __init__(self, frame: av.VideoFrame, reader: PartReader) -> None:
         self._frame, self._reader = frame, reader
+        self._kept: Part | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Give width and height as shown."""
+        frame = self._frame
+        return (frame.height, frame.width) if frame.rotation % 180 == 90 else (frame.width, frame.height)
 
     def glance(self) -> UInt8[np.ndarray, "height width rgb=3"]:
         """Give all of it, its colours rounded down."""
@@ -30,8 +55,30 @@ class Decoded:
         """Give all of it in exact colours."""
         return upright(rgb_from_frame(self._frame, Colour.of(self._frame)), self._frame.rotation)
 
+    def brightness(self, step: int) -> UInt8[np.ndarray, "height width"]:
+        """Give every n-th pixel of every n-th row as stored, without any conversion where that can be."""
+        frame = self._frame
+        if frame.format.is_rgb or not frame.format.is_planar or frame.format.components[0].bits != 8:
+            return cv2.cvtColor(np.ascontiguousarray(self.glance()[::step, ::step]), cv2.COLOR_RGB2GRAY)
+        rows = _samples(frame.planes[0])[: frame.height, : frame.width]
+        return upright(np.ascontiguousarray(rows[::step, ::step]), frame.rotation)
+
     def part(self, region: Int[np.ndarray, " 4"], by: int = 1) -> UInt8[np.ndarray, "height width rgb=3"]:
         """Give x0 y0 x1 y1 (ends excluded) of the frame that is smaller by a whole number, each pixel a mean."""
+        kept = self.kept(region, by)
+        if kept is None:
+            self._kept = kept = Part(region, by, self._read(region, by))
+        return kept.inner(region)
+
+    def kept(self, region: Int[np.ndarray, " 4"], by: int) -> Part | None:
+        """Give the part that was read last, if this one lies in it."""
+        kept = self._kept
+        if kept is None or kept.by != by:
+            return None
+        inside = (kept.region[:2] <= region[:2]).all() and (region[2:] <= kept.region[2:]).all()
+        return kept if inside else None
+
+    def _read(self, region: Int[np.ndarray, " 4"], by: int) -> UInt8[np.ndarray, "height width rgb=3"]:
         frame = self._frame
         x0, y0, x1, y1 = (int(side) for side in region)
         # Of a frame with an odd side swscale stretches the colour samples: its parts have other colours.
@@ -41,11 +88,10 @@ class Decoded:
 
 
 class PartReader:
-    """Cut parts out of frames before their colours are converted; the filter that cuts is kept while it fits."""
+    """Cut parts out of frames before their colours are converted; the filters that cut are kept for a while."""
 
     def __init__(self) -> None:
-        self._made_for: tuple[object, ...] = ()
-        self._graph = av.filter.Graph()
+        self._graphs: dict[tuple[object, ...], av.filter.Graph] = {}
         self._part, self.whole = VideoReformatter(), VideoReformatter()
 
     def read(
@@ -57,27 +103,36 @@ class PartReader:
         left, top = max(0, x0 * by - _RIM) // grid * grid, max(0, y0 * by - _RIM) // grid * grid
         right = min(right * by, -(-(x1 * by + _RIM) // grid) * grid)
         bottom = min(bottom * by, -(-(y1 * by + _RIM) // grid) * grid)
-        self._fit(frame, left, top, right - left, bottom - top)
-        self._graph.push(frame)
-        part = self._graph.pull()
+        graph = self._graph(frame, left, top, right - left, bottom - top)
+        graph.push(frame)
+        part = graph.pull()
         assert isinstance(part, av.VideoFrame)  # a graph of video filters
         rgb = rgb_from_frame(part, Colour.of(frame), lines=frame.height, by=by, reformatter=self._part)
         left, top = left // by, top // by
         return rgb[y0 - top : y1 - top, x0 - left : x1 - left]
 
-    def _fit(self, frame: av.VideoFrame, left: int, top: int, width: int, height: int) -> None:
+    def _graph(self, frame: av.VideoFrame, left: int, top: int, width: int, height: int) -> av.filter.Graph:
         wanted = (frame.width, frame.height, frame.format.name, left, top, width, height)
-        if wanted == self._made_for:
-            return
-        self._graph, self._made_for = av.filter.Graph(), wanted
-        source = self._graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-        )
-        crop = self._graph.add("crop", f"{width}:{height}:{left}:{top}:exact=1")
-        sink = self._graph.add("buffersink")
-        source.link_to(crop)
-        crop.link_to(sink)
-        self._graph.configure()
+        graph = self._graphs.pop(wanted, None)
+        if graph is None:
+            graph = av.filter.Graph()
+            source = graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+            )
+            crop = graph.add("crop", f"{width}:{height}:{left}:{top}:exact=1")
+            sink = graph.add("buffersink")
+            source.link_to(crop)
+            crop.link_to(sink)
+            graph.configure()
+        self._graphs[wanted] = graph  # the last one used is the last to go
+        if len(self._graphs) > _GRAPHS:
+            del self._graphs[next(iter(self._graphs))]
+        return graph
+
+
+def _samples(plane: VideoPlane) -> UInt8[np.ndarray, "_ _"]:
+    """Give the 8-bit samples of a plane as they lie in memory, rows padded."""
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
 
 
 def reduced_size(width: int, height: int, by: int) -> tuple[int, int]:
@@ -95,8 +150,8 @@ def shrunk(
 
 
 def upright(
-    rgb: UInt8[np.ndarray, "height width rgb=3"], rotation: int
-) -> UInt8[np.ndarray, "upright_height upright_width rgb=3"]:
+    pixels: UInt8[np.ndarray, "height width *rgb"], rotation: int
+) -> UInt8[np.ndarray, "upright_height upright_width *rgb"]:
     """Undo the rotation that a header asks for."""
     quarters = round(rotation / 90) % 4
-    return rgb if quarters == 0 else np.ascontiguousarray(np.rot90(rgb, quarters))
+    return pixels if quarters == 0 else np.ascontiguousarray(np.rot90(pixels, quarters))

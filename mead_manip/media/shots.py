@@ -9,13 +9,16 @@ passes before the lens). Dissolves are not told: a face that is seen through one
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
+
+Picture = TypeVar("Picture")
 
 WIDTH, HEIGHT = 64, 48  # of a thumbnail
 _SHIFT = 6  # thumbnail pixels by which the picture may move
@@ -25,11 +28,11 @@ _AROUND = 3  # frames on either side that are compared
 
 
 @dataclass(frozen=True)
-class Frame:
+class Frame(Generic[Picture]):
     """A frame, and whether it begins a shot; the first of a video does not."""
 
     index: int
-    rgb: UInt8[np.ndarray, "_ _ 3"]
+    picture: Picture
     cut: bool
 
 
@@ -43,11 +46,20 @@ class Thumbnail:
     @classmethod
     def of(cls, rgb: UInt8[np.ndarray, "_ _ 3"]) -> Thumbnail:
         """Take every n-th pixel of a large frame: enough for this, and eight times as fast as all of them."""
-        step = max(1, min(rgb.shape[:2]) // (3 * HEIGHT))
-        small = cv2.resize(rgb[::step, ::step], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        step = sampling(*rgb.shape[:2])
+        return cls.of_brightness(cv2.cvtColor(np.ascontiguousarray(rgb[::step, ::step]), cv2.COLOR_RGB2GRAY))
+
+    @classmethod
+    def of_brightness(cls, brightness: UInt8[np.ndarray, "_ _"]) -> Thumbnail:
+        """Take a frame that is grey, and small already."""
+        grey = cv2.resize(brightness, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
         edges = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
         return cls(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.GaussianBlur(edges, (0, 0), 1.0))
+
+
+def sampling(height: int, width: int) -> int:
+    """Give the distance of the pixels of a frame that a thumbnail needs."""
+    return max(1, min(height, width) // (3 * HEIGHT))
 
 
 def difference(a: Thumbnail, b: Thumbnail) -> float:
@@ -65,21 +77,23 @@ def is_cut(before: Sequence[Thumbnail], after: Sequence[Thumbnail]) -> bool:
     return step > _STANDS_OUT * usual and all(difference(a, b) >= _LEAST for a in before for b in after)
 
 
-def with_cuts(frames: Iterable[tuple[int, int, UInt8[np.ndarray, "_ _ 3"]]]) -> Iterator[Frame]:
-    """Pass on what `read_frames` yields, a few frames later, and say where shots begin."""
+def with_cuts(
+    frames: Iterable[tuple[int, int, Picture]], thumbnail_of: Callable[[Picture], Thumbnail]
+) -> Iterator[Frame[Picture]]:
+    """Pass frames on (index, time stamp, picture), a few frames later, and say where shots begin."""
     before: deque[Thumbnail] = deque(maxlen=_AROUND)
-    waiting: deque[tuple[int, UInt8[np.ndarray, "_ _ 3"], Thumbnail]] = deque()
+    waiting: deque[tuple[int, Picture, Thumbnail]] = deque()
 
-    def release() -> Frame:
+    def release() -> Frame[Picture]:
         cut = bool(before) and is_cut(list(before), [thumbnail for _, _, thumbnail in waiting])
         if cut:
             before.clear()
-        index, rgb, thumbnail = waiting.popleft()
+        index, picture, thumbnail = waiting.popleft()
         before.append(thumbnail)
-        return Frame(index, rgb, cut)
+        return Frame(index, picture, cut)
 
-    for index, _, rgb in frames:
-        waiting.append((index, rgb, Thumbnail.of(rgb)))
+    for index, _, picture in frames:
+        waiting.append((index, picture, thumbnail_of(picture)))
         if len(waiting) == _AROUND:
             yield release()
     while waiting:

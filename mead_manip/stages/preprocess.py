@@ -16,7 +16,7 @@ from mead_manip.stages.footage.tracking import track_face
 from mead_manip.stages.running.runner import Progress, Summary, run_clips
 
 STAGE = "preprocess"
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 
 
 def run(

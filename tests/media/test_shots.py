@@ -17,11 +17,11 @@ def scene(seed: int, n_frames: int, drift: float = 0.4) -> list[np.ndarray]:
 
 
 def cuts_of(frames: list[np.ndarray]) -> list[int]:
-    from mead_manip.media.shots import with_cuts
+    from mead_manip.media.shots import Thumbnail, with_cuts
 
-    passed = list(with_cuts((index, 0, frame) for index, frame in enumerate(frames)))
+    passed = list(with_cuts(((index, 0, frame) for index, frame in enumerate(frames)), Thumbnail.of))
     assert [frame.index for frame in passed] == list(range(len(frames)))
-    assert all(a.rgb is b for a, b in zip(passed, frames, strict=True))
+    assert all(a.picture is b for a, b in zip(passed, frames, strict=True))
     return [frame.index for frame in passed if frame.cut]
 
 

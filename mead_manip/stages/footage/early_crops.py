@@ -32,6 +32,7 @@ from mead_manip.media.spool import Spool
 
 _BATCH = SMOOTHING - SMOOTHING_REACH  # frames that are cut at a time; with fewer the window were that of a short shot
 _ROOM = 1.4  # side of what is held / side of the crop as the unsmoothed box has it
+_LEAST_ROOM = 1.15  # the same where more would have to be converted for it
 _SAME = 1e-3  # px between two places of a crop that are one
 
 
@@ -74,8 +75,13 @@ class EarlyCrops:
         if box_px is not None:
             square = crop_squares(box_px[None])[0]
             by = reduction(square, *size)
-            region = crop_region(_wider(square), *size, by=by)
-            self._held.append(_Held(frame, region, by, decoded.part(region, by)))
+            region = crop_region(wider(square, _ROOM), *size, by=by)
+            kept = decoded.kept(crop_region(wider(square, _LEAST_ROOM), *size, by=by), by)
+            if kept is not None:
+                region = np.concatenate(
+                    [np.maximum(region[:2], kept.region[:2]), np.minimum(region[2:], kept.region[2:])]
+                )
+            self._held.append(_Held(frame, region, by, decoded.part(region, by).copy()))
         if self._held and frame - self._held[0].frame >= SMOOTHING_REACH + _BATCH:
             self._cut(frame + 1 - SMOOTHING_REACH)
 
@@ -138,9 +144,9 @@ def crop_bytes(
     return encode(cut_part(part, frame_from_crop, region, by=by), quality=95)
 
 
-def _wider(frame_from_crop: Float32[np.ndarray, "2 3"]) -> Float32[np.ndarray, "2 3"]:
+def wider(frame_from_crop: Float32[np.ndarray, "2 3"], room: float) -> Float32[np.ndarray, "2 3"]:
     """Give the square with room around, for the same number of pixels."""
     middle = frame_from_crop @ np.array([127.5, 127.5, 1.0], np.float32)
-    wide = frame_from_crop * np.float32(_ROOM)
+    wide = frame_from_crop * np.float32(room)
     wide[:, 2] = middle - wide[:, :2] @ np.array([127.5, 127.5], np.float32)
     return wide

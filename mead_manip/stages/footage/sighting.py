@@ -8,33 +8,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float32, Int32
 
 from mead_manip.artifacts import store
 from mead_manip.artifacts.provenance import Provenance
 from mead_manip.artifacts.schemas import FaceSightings
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.backends import registry
-from mead_manip.backends.interfaces import Detection, LandmarkDetector
+from mead_manip.backends.interfaces import LOOK_AGAIN, LandmarkDetector
 from mead_manip.errors import ClipTooShort, NoFaceError
 from mead_manip.media.face_looks import Look, look_at
 from mead_manip.media.parts import Decoded
 from mead_manip.media.pupils import find_pupils
-from mead_manip.media.shots import Frame, with_cuts
+from mead_manip.media.shots import Frame, Thumbnail, sampling, with_cuts
 from mead_manip.media.spool import Spool
 from mead_manip.media.video import probe, read_decoded
 from mead_manip.models.face_links import FaceTracker, Tracklet, people
 from mead_manip.models.threads import threads
 from mead_manip.stages.footage.clip_finding import Clip
 from mead_manip.stages.footage.early_crops import EarlyCrops
+from mead_manip.stages.footage.viewing import Seen, see
 from mead_manip.stages.running.runner import Progress, Summary, run_clips
 
 STAGE = "faces"
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 MIN_FRAMES = 10  # a window of the manipulator
-CHUNK = 8  # frames in memory at a time
+CHUNK = LOOK_AGAIN - 1  # frames in memory at a time
 GAP = 1.0  # seconds for which a face may be unseen and still be followed
-_ONE_FACE = 0.6  # overlap / union of two boxes that are one face, seen twice
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,10 @@ def sight_video(path: Path, detector: LandmarkDetector, digest: str, early: Earl
     info = probe(path)
     tracker = FaceTracker(gap=max(1, round(GAP * info.fps)))
     with _Rows(detector.n_mesh) as rows:
-        waiting: dict[int, Decoded] = {}
-        for chunk in _chunks(with_cuts(_glances(path, waiting))):
-            seen = _see(chunk, detector, tracker, rows)
-            decoded = [waiting.pop(frame.index) for frame in chunk]
+        for chunk in _chunks(with_cuts(read_decoded(path), _thumbnail)):
+            boxes = _see(chunk, detector, tracker, rows)
             if early is not None:
-                _cut_early(early, chunk, decoded, seen)
+                _cut_early(early, chunk, boxes)
         if early is not None:
             early.end_shot(rows.n_frames)
         if rows.n_frames < MIN_FRAMES:
@@ -173,6 +171,7 @@ class _Rows:
 
     n_mesh: int
     n_frames: int = 0
+    followed: int = 0  # faces of the last frame
     frame: list[int] = field(default_factory=list)
     tracklet: list[int] = field(default_factory=list)
     score: list[float] = field(default_factory=list)
@@ -189,15 +188,21 @@ class _Rows:
         for spool in (self.landmarks, self.pupils, self.boxes, self.mesh):
             spool.__exit__(*error)
 
-    def add(self, frame: Frame, tracklet: int, face: Detection) -> None:
-        """Take down one face of one frame."""
-        self.frame.append(frame.index)
-        self.tracklet.append(tracklet)
-        self.score.append(face.score)
-        self.landmarks.add(face.landmarks_px)
-        self.pupils.add(find_pupils(frame.rgb, face.landmarks_px) if face.pupils_px is None else face.pupils_px)
-        self.boxes.add(face.box_px)
-        self.mesh.add(np.zeros((0, 2), np.float32) if face.mesh_px is None else face.mesh_px)
+    def add(self, frame: int, seen: Seen, tracklets: Sequence[int]) -> None:
+        """Take down the faces of the next frame."""
+        for tracklet, shown, face in zip(tracklets, seen.shown, seen.faces, strict=True):
+            self.frame.append(frame)
+            self.tracklet.append(tracklet)
+            self.score.append(face.score)
+            self.landmarks.add(face.landmarks_px)
+            if face.pupils_px is None:
+                pupils = find_pupils(seen.picture, shown.landmarks_px)
+                self.pupils.add(pupils if seen.view is None else seen.view.back_points(pupils))
+            else:
+                self.pupils.add(face.pupils_px)
+            self.boxes.add(face.box_px)
+            self.mesh.add(np.zeros((0, 2), np.float32) if face.mesh_px is None else face.mesh_px)
+        self.n_frames, self.followed = self.n_frames + 1, len(seen.faces)
 
     def columns(self, persons: Int32[np.ndarray, " tracklet"]) -> dict[str, np.ndarray]:
         """Give the columns of FaceSightings, each face now being a person's."""
@@ -213,15 +218,12 @@ class _Rows:
         }
 
 
-def _glances(path: Path, waiting: dict[int, Decoded]) -> Iterator[tuple[int, int, UInt8[np.ndarray, "_ _ 3"]]]:
-    """Yield frames to be looked at, and put them where parts of them can still be asked for."""
-    for index, pts, decoded in read_decoded(path):
-        waiting[index] = decoded
-        yield index, pts, decoded.glance()
+def _thumbnail(decoded: Decoded) -> Thumbnail:
+    return Thumbnail.of_brightness(decoded.brightness(sampling(*decoded.size)))
 
 
 def _see(
-    chunk: list[Frame], detector: LandmarkDetector, tracker: FaceTracker, rows: _Rows
+    chunk: list[Frame[Decoded]], detector: LandmarkDetector, tracker: FaceTracker, rows: _Rows
 ) -> list[Float32[np.ndarray, " 4"] | None]:
     """Add the faces of some frames of one shot; give each frame's box of the face that was largest so far."""
     boxes: list[Float32[np.ndarray, " 4"] | None] = []
@@ -229,57 +231,35 @@ def _see(
     if chunk[0].cut:
         rows.cuts.append(first)
         tracker.cut()
-    found = detector.detect([frame.rgb for frame in chunk], tracker.hints(first), first)
-    for frame, detections in zip(chunk, found, strict=True):
-        faces = _distinct(detections)
-        look = functools.partial(_look, frame, faces)
-        numbers = tracker.step(frame.index, [face.landmarks_px for face in faces], look)
-        for face, number in zip(faces, numbers, strict=True):
-            rows.add(frame, number, face)
-        rows.n_frames += 1
+    every = see([frame.picture for frame in chunk], detector, tracker.hints(first), first, rows.followed)
+    for frame, seen in zip(chunk, every, strict=True):
+        look = functools.partial(_look, seen)
+        numbers = tracker.step(frame.index, [face.landmarks_px for face in seen.faces], look)
+        rows.add(frame.index, seen, numbers)
         areas = [tracker.tracklets[number].area for number in numbers]
-        boxes.append(faces[int(np.argmax(areas))].box_px if faces else None)
+        boxes.append(seen.faces[int(np.argmax(areas))].box_px if areas else None)
     return boxes
 
 
-def _cut_early(
-    early: EarlyCrops,
-    chunk: list[Frame],
-    decoded: list[Decoded],
-    boxes: list[Float32[np.ndarray, " 4"] | None],
-) -> None:
+def _cut_early(early: EarlyCrops, chunk: list[Frame[Decoded]], boxes: list[Float32[np.ndarray, " 4"] | None]) -> None:
     if chunk[0].cut:
         early.end_shot(chunk[0].index)
-    for frame, whole, box in zip(chunk, decoded, boxes, strict=True):
-        height, width = frame.rgb.shape[:2]
-        early.see(frame.index, (width, height), whole, box)
+    for frame, box in zip(chunk, boxes, strict=True):
+        early.see(frame.index, frame.picture.size, frame.picture, box)
 
 
-def _look(frame: Frame, faces: list[Detection], k: int) -> Look:
-    return look_at(frame.rgb, faces[k].landmarks_px)
+def _look(seen: Seen, k: int) -> Look:
+    return look_at(seen.picture, seen.shown[k].landmarks_px)
 
 
-def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    """Give a few frames at a time, never of two shots."""
-    chunk: list[Frame] = []
+def _chunks(frames: Iterable[Frame[Decoded]]) -> Iterator[list[Frame[Decoded]]]:
+    """Give a few frames at a time, never of two shots; those in which new faces are sought come alone."""
+    chunk: list[Frame[Decoded]] = []
     for frame in frames:
-        if chunk and (frame.cut or len(chunk) == CHUNK):
+        apart = frame.cut or frame.index % LOOK_AGAIN == 0 or (chunk and chunk[0].index % LOOK_AGAIN == 0)
+        if chunk and (apart or len(chunk) == CHUNK):
             yield chunk
             chunk = []
         chunk.append(frame)
     if chunk:
         yield chunk
-
-
-def _distinct(faces: list[Detection]) -> list[Detection]:
-    """Leave out what shows a larger face once more."""
-    kept: list[Detection] = []
-    for face in faces:
-        if all(_overlap(face.box_px, other.box_px) < _ONE_FACE for other in kept):
-            kept.append(face)
-    return kept
-
-
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    shared = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
-    return float(shared / max(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared, 1e-9))
