@@ -8,10 +8,12 @@ nothing of what lies in front is dragged onto the skin, and under a matte of 1 t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import no_type_check
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
+from numba import njit
 
 from mead_manip.rendering.face_zone import REACH, face_outline
 from mead_manip.rendering.warp import push_pull
@@ -36,7 +38,7 @@ def drawn_behind(
     x0, y0, x1, y1 = box
     # A draw that changes nothing may give back what it was given.
     result = result.copy() if result is clean else result
-    result[y0:y1, x0:x1] = _covered(*(picture[y0:y1, x0:x1] for picture in (frame, clean, result, front)))
+    _cover(*(picture[y0:y1, x0:x1] for picture in (frame, clean, front, result)))
     return result
 
 
@@ -52,21 +54,13 @@ def uncovered(frame: Rgb, front: Matte | None, landmarks_px: Float[np.ndarray, "
     matte = cv2.dilate(front[y0:y1, x0:x1], disc).astype(np.float32) / np.float32(255)
     skin = np.clip(1 - 2 * matte, 0, 1)  # what shines through by less than half tells too little
     size = ((x1 - x0 + 1) // 2, (y1 - y0 + 1) // 2)  # what is filled in is smooth: half the resolution tells it
-    known = cv2.resize(skin, size, interpolation=cv2.INTER_AREA)
-    colours = cv2.resize(own * skin[..., None], size, interpolation=cv2.INTER_AREA)
-    filled = push_pull(colours / np.maximum(known, 1e-6)[..., None], known)
+    known = np.clip(2 * cv2.resize(skin, size, interpolation=cv2.INTER_AREA) - 1, 0, 1)
+    colours = cv2.resize(own, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    filled = np.rint(push_pull(colours, known)).clip(0, 255).astype(np.uint8)
     filled = cv2.resize(filled, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     clean = frame.copy()
-    mixed = np.rint(own * skin[..., None] + filled * (1 - skin[..., None])).clip(0, 255).astype(np.uint8)
-    clean[y0:y1, x0:x1] = np.where(skin[..., None] < 1, mixed, own)
+    clean[y0:y1, x0:x1] = cv2.blendLinear(np.ascontiguousarray(own), filled, skin, 1 - skin)
     return clean
-
-
-def _covered(own: Rgb, clean: Rgb, drawn: Rgb, front: Matte) -> Rgb:
-    """Add to the frame's own pixels what was changed of the clean ones, by what the matte lets through."""
-    through = (255 - front[..., None]).astype(np.float32) / np.float32(255)
-    change = drawn.astype(np.float32) - clean
-    return np.rint(own + through * change).clip(0, 255).astype(np.uint8)
 
 
 def _box(front: Matte, landmarks_px: Float[np.ndarray, "68 2"]) -> Box | None:
@@ -91,6 +85,19 @@ def _box(front: Matte, landmarks_px: Float[np.ndarray, "68 2"]) -> Box | None:
 
 def _interocular(landmarks_px: Float[np.ndarray, "68 2"]) -> float:
     return max(float(np.linalg.norm(landmarks_px[36] - landmarks_px[45])), 1e-6)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _cover(own: np.ndarray, clean: np.ndarray, front: np.ndarray, drawn: np.ndarray) -> None:
+    """Put the frame's own pixels over `drawn`, with what was changed of the clean ones where `front` lets through."""
+    for y in range(front.shape[0]):
+        for x in range(front.shape[1]):
+            through = np.float32(255 - np.int32(front[y, x])) / np.float32(255)
+            for k in range(3):
+                change = np.float32(drawn[y, x, k]) - np.float32(clean[y, x, k])
+                value = np.float32(own[y, x, k]) + through * change
+                drawn[y, x, k] = min(max(value + np.float32(0.5), np.float32(0)), np.float32(255))
 
 
 __all__ = ["Matte", "Rgb", "drawn_behind", "uncovered"]

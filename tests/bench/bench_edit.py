@@ -38,11 +38,13 @@ def main() -> None:
     parser.add_argument("--emotion", default="happy")
     parser.add_argument("--landmarks", default="builtin")
     parser.add_argument("--landmarks-model")
+    parser.add_argument("--mask", default="none", help="as in edit: auto, or one picture of 1920x1080")
     parser.add_argument("--frames", type=int, default=60, help="of the clip that is repeated")
     parser.add_argument("--turns", type=int, nargs=2, default=(1, 5), help="how often, in the short and the long video")
     parser.add_argument("--profile", action="store_true", help="then tell where the time of drawing goes")
     options = parser.parse_args()
     how = ["--to", options.emotion, "--renderer", "warp", "--run", "builtin", "--landmarks", options.landmarks]
+    how += ["--mask", options.mask]
     how += ["--landmarks-model", options.landmarks_model] if options.landmarks_model else []
     with tempfile.TemporaryDirectory() as folder:
         made = [Path(folder) / "once.mp4", options.frames, 1920, 1080, 30, ",".join(map(str, options.turns))]

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -77,6 +78,22 @@ def test_pixels_outside_the_face_are_the_source_s_bit_for_bit(retargeter, frames
         changed = (rgb != frame.rgb).any(axis=2)
         assert changed.sum() > 1000
         assert not changed[:10].any() and not changed[:, :10].any() and not changed[:, -10:].any()
+
+
+def test_what_lies_in_front_keeps_its_bytes_and_the_network_does_not_see_it(retargeter, frames):
+    front = np.zeros((SIDE, SIDE), np.uint8)
+    front[70:95, 60:100] = 255
+    masked = [dataclasses.replace(frame, front=front) for frame in frames[:3]]
+    painted = [dataclasses.replace(frame, rgb=frame.rgb.copy()) for frame in masked]
+    for frame in painted:
+        frame.rgb[front > 0] = (0, 255, 0)  # something else in front of the same face
+    drawn, other = (film([[retargeter()]], some) for some in (masked, painted))
+
+    beyond = cv2.dilate(front, np.ones((5, 5), np.uint8)) == 0
+    for frame, (rgb,), (rgb2,) in zip(masked, drawn, other, strict=True):
+        assert np.array_equal(rgb[front > 0], frame.rgb[front > 0])
+        assert (rgb != frame.rgb)[beyond].any(axis=1).sum() > 1000
+        assert np.array_equal(rgb[beyond], rgb2[beyond])
 
 
 def test_the_same_comes_out_twice(retargeter, frames):
