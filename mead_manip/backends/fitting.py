@@ -20,7 +20,8 @@ from mead_manip.models.beliefs import (
     speaking_at_rest,
 )
 from mead_manip.models.face_model import load_head
-from mead_manip.models.fitting import Effort, Fit, Person, Priors, find_clip_person, fit_clip
+from mead_manip.models.fit_rows import Person
+from mead_manip.models.fitting import Effort, Fit, Priors, find_clip_person, fit_clip
 from mead_manip.models.gaze import eyeballs_of, gaze_of, lids_beside_gaze, pupils_beside_corners, steady_gaze
 from mead_manip.models.observation import Observation, Picture, observe
 from mead_manip.models.photometric import Skin, read_clip, refine

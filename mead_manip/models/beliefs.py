@@ -14,7 +14,8 @@ from torch import Tensor
 from mead_manip.artifacts.assets import load_asset
 from mead_manip.artifacts.schemas import FacePrior, LandmarkConventions
 from mead_manip.models.face_model import N_CONTOUR
-from mead_manip.models.fitting import Person, Priors, Trust
+from mead_manip.models.fit_rows import Person, Trust
+from mead_manip.models.fitting import Priors
 from mead_manip.models.point_head import PointHead, seen_by
 
 REFERENCE_FPS = 30.0  # speeds and bends are per frame at this rate

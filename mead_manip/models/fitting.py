@@ -16,11 +16,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from mead_manip.models.face_model import N_CONTOUR
+from mead_manip.models.fit_rows import (
+    N_OFFSETS,
+    Person,
+    Rows,
+    Trust,
+    chosen_points,
+    offset_block,
+    offset_products,
+    rows_of,
+)
 from mead_manip.models.observation import Observation, bridge
-from mead_manip.models.point_head import GAPS, N_RIGID, PointHead, Shape, initial_pose, linearise, select
+from mead_manip.models.point_head import N_RIGID, PointHead, initial_pose, linearise, select
 from mead_manip.models.solvers import Smoothness, solve_arrow, solve_chain
 
-N_OFFSETS = 2 * 68  # what the detector always gets wrong: across and up, per landmark
 MAX_CHUNK = 128  # frames linearised at once; bounds the memory of long clips
 
 
@@ -44,26 +53,6 @@ class Priors:
 
 
 @dataclass(frozen=True)
-class Trust:
-    """How far landmarks are believed: standard deviations in inter-ocular distances."""
-
-    point: Float[Tensor, " fixed=51"]
-    gap: float
-    contour_across: float
-    contour_along: float
-    robust: float  # residual at which a landmark has lost three quarters of its weight
-
-
-@dataclass(frozen=True)
-class Person:
-    """What all frames of a clip share."""
-
-    identity: Float[Tensor, " identity"]
-    mean: Float[Tensor, " face"]
-    offsets: Float[Tensor, "68 2"]
-
-
-@dataclass(frozen=True)
 class Fit:
     """The result: a person, the frames' parameters and the landmarks that they predict.
 
@@ -73,15 +62,6 @@ class Fit:
     person: Person
     frames: Float[Tensor, "frame parameter"]
     predicted: Float[Tensor, "frame 68 2"]
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Weighted residual rows of some frames and their derivatives."""
-
-    residual: Float[Tensor, "frame row"]
-    by_frame: Float[Tensor, "frame row parameter"]
-    by_shared: Float[Tensor, "frame row shared"]  # no columns unless asked for
 
 
 @dataclass(frozen=True)
@@ -105,7 +85,7 @@ def fit_clip(head: PointHead, seen: Observation, priors: Priors, trust: Trust, e
     shape = head.shaped(person.identity)
     predicted = torch.empty(len(frames), 68, 2)  # single precision: of a long clip this is the largest thing
     for part, out in zip(frames.split(MAX_CHUNK), predicted.split(MAX_CHUNK), strict=True):
-        out.copy_(linearise(head, shape, part, _chosen(head, shape, part)).points)
+        out.copy_(linearise(head, shape, part, chosen_points(head, shape, part)).points)
     return Fit(person, frames, predicted)
 
 
@@ -128,16 +108,27 @@ def find_person(head: PointHead, seen: Observation, priors: Priors, trust: Trust
     seen_precision = torch.block_diag(priors.identity, offset_precision)
     mean_precision = priors.mean + len(frames) * priors.spread
     for step in range(effort.who_steps):
-        rows = _rows(head, person, frames, seen, trust, _patience(step, trust.robust), shared=True)
+        rows = rows_of(head, person, frames, seen, trust, _patience(step, trust.robust), shared=True)
         block, gradient = _normal(rows, frames, person.mean, priors, len(frames))
-        by_shared = rows.by_shared.flatten(0, 1)
         pull = priors.spread.expand(len(frames), -1, -1)
-        coupling = torch.cat([rows.by_frame.mT @ rows.by_shared, -functional.pad(pull, (0, 0, 0, N_RIGID - 5))], dim=-1)
-        shared = torch.block_diag(by_shared.T @ by_shared + seen_precision, mean_precision)
+        by_identity = rows.by_identity.flatten(0, 1)
+        coupling = [rows.by_frame.mT @ rows.by_identity, offset_products(rows, rows.by_frame)]
+        coupling.append(-functional.pad(pull, (0, 0, 0, N_RIGID - 5)))
+        both = offset_products(rows, rows.by_identity).sum(dim=0)
+        seen_block = torch.cat(
+            [torch.cat([by_identity.T @ by_identity, both], 1), torch.cat([both.T, offset_block(rows)], 1)]
+        )
+        shared = torch.block_diag(seen_block + seen_precision, mean_precision)
         now = torch.cat([person.identity - priors.about, (person.offsets - priors.offsets).flatten()])
-        downhill = -by_shared.T @ rows.residual.flatten() - seen_precision @ now
+        uphill = [
+            by_identity.T @ rows.residual.flatten(),
+            offset_products(rows, rows.residual[..., None]).sum(dim=(0, 1)),
+        ]
+        downhill = -torch.cat(uphill) - seen_precision @ now
         towards = priors.spread @ (frames[:, :n_face] - person.mean).sum(dim=0) - priors.mean @ person.mean
-        move, common = solve_arrow(block, coupling, shared, gradient, torch.cat([downhill, towards - priors.sparsity]))
+        move, common = solve_arrow(
+            block, torch.cat(coupling, dim=-1), shared, gradient, torch.cat([downhill, towards - priors.sparsity])
+        )
         frames = frames + move
         identity, offsets, mean = common.split([n_identity, N_OFFSETS, n_face])
         offsets = offsets.unflatten(0, (-1, 2))
@@ -157,7 +148,7 @@ def follow(
             parts = []
             for index in torch.arange(reach.start, reach.stop).split(MAX_CHUNK):
                 patience = _patience(step, trust.robust)
-                rows = _rows(head, person, frames[index], seen.at(index), trust, patience, shared=False)
+                rows = rows_of(head, person, frames[index], seen.at(index), trust, patience, shared=False)
                 parts.append(_normal(rows, frames[index], person.mean, priors, len(frames)))
             blocks, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
             return blocks, gradient - smoothness.energy_gradient_of(reach, frames)
@@ -172,11 +163,6 @@ def _patience(step: int, robust: float) -> float:
     return robust * max(1.0, 4.0 / 2**step)
 
 
-def _chosen(head: PointHead, shape: Shape, frames: Tensor) -> Tensor:
-    turn = slice(head.n_expression + 5, head.n_expression + 8)
-    return select(head, shape.points, frames[:, turn])
-
-
 def _first_guess(head: PointHead, person: Person, seen: Observation) -> Float[Tensor, "frame parameter"]:
     """Start from the mean face, placed by the best affine camera."""
     points = head.shaped(person.identity).points
@@ -188,65 +174,7 @@ def _first_guess(head: PointHead, person: Person, seen: Observation) -> Float[Te
     return torch.cat([person.mean.expand(len(head_pose), -1), head_pose, camera], dim=1)
 
 
-def _rows(
-    head: PointHead, person: Person, frames: Tensor, seen: Observation, trust: Trust, robust: float, *, shared: bool
-) -> _Rows:
-    """Weighted residuals of landmarks and gaps, with derivatives by the frames and, on demand, by what they share."""
-    shape = head.shaped(person.identity)
-    chosen = _chosen(head, shape, frames)
-    model = linearise(head, shape, frames, chosen)
-    derivative = model.by_frame
-    if shared:
-        derivative = torch.cat([derivative, _by_shared(head, model.by_point, chosen)], dim=-1)
-    offset = (model.by_point[..., :2] @ person.offsets[..., None])[..., 0]
-    residual = model.points + offset - seen.points
-
-    # Gaps between paired points: the difference cancels what both ends have in common.
-    one, other = torch.tensor(GAPS).T
-    residual = torch.cat([residual, residual[:, one] - residual[:, other]], dim=1) / seen.size[:, None, None]
-    derivative = torch.cat([derivative, derivative[:, one] - derivative[:, other]], dim=1)
-    weight = torch.cat([seen.weight, torch.minimum(seen.weight[:, one], seen.weight[:, other])], dim=1)
-
-    # Whiten: contour points are believed across the contour and hardly along it.
-    white = _whitening(seen.points, trust)
-    distance = residual.norm(dim=-1)
-    distance = torch.cat(
-        [
-            (white[:, :N_CONTOUR] @ residual[:, :N_CONTOUR, :, None])[..., 0].norm(dim=-1) * trust.contour_across,
-            distance[:, N_CONTOUR:],
-        ],
-        dim=1,
-    )
-    agreement = robust**2 / (robust**2 + distance**2)
-    white = white * (agreement * weight.sqrt())[..., None, None]
-    rows = (white @ residual[..., None])[..., 0].flatten(1)
-    by_all = (white / seen.size[:, None, None, None] @ derivative).flatten(1, 2)
-    n_frame = frames.shape[1]
-    return _Rows(rows, by_all[..., :n_frame], by_all[..., n_frame:])
-
-
-def _by_shared(head: PointHead, by_point: Tensor, chosen: Tensor) -> Tensor:
-    """Derivatives of landmarks by identity and detector offsets."""
-    by_identity = by_point @ head.identity[chosen]
-    by_offset = by_point.new_zeros(*by_point.shape[:3], 68, 2)
-    landmark = torch.arange(68)
-    by_offset[:, landmark, :, landmark] = by_point[..., :2].transpose(0, 1)
-    return torch.cat([by_identity, by_offset.flatten(3)], dim=-1)
-
-
-def _whitening(points: Tensor, trust: Trust) -> Float[Tensor, "frame row 2 2"]:
-    """Square roots of the rows' precisions: scaled rotations on the contour, scalars elsewhere."""
-    contour = points[:, : N_CONTOUR + 1]
-    along = torch.cat([contour[:, 1:2] - contour[:, :1], contour[:, 2:] - contour[:, :-2]], dim=1)[:, :N_CONTOUR]
-    along = along / along.norm(dim=-1, keepdim=True).clamp_min(1e-6)
-    across = torch.stack([-along[..., 1], along[..., 0]], dim=-1)
-    contour_rows = torch.stack([across / trust.contour_across, along / trust.contour_along], dim=-2)
-    sigma = torch.cat([trust.point, trust.point.new_full((len(GAPS),), trust.gap)])
-    others = torch.eye(2, dtype=points.dtype) / sigma[:, None, None]
-    return torch.cat([contour_rows, others.expand(len(points), -1, -1, -1)], dim=1)
-
-
-def _normal(rows: _Rows, frames: Tensor, mean: Tensor, priors: Priors, n_frames: int) -> tuple[Tensor, Tensor]:
+def _normal(rows: Rows, frames: Tensor, mean: Tensor, priors: Priors, n_frames: int) -> tuple[Tensor, Tensor]:
     """Per-frame curvature and downhill gradient of landmarks and priors in a clip of `n_frames`; no smoothness yet."""
     n_face = len(mean)
     block = rows.by_frame.mT @ rows.by_frame

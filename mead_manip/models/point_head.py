@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from mead_manip.models.face_model import N_CONTOUR, HeadModel, rotation
 
@@ -160,22 +159,23 @@ def linearise(
     scale, shift = frames[:, k + 8, None, None].exp(), frames[:, None, k + 9 : k + 11]
 
     # Units add up; those that hold an eye open fade as it closes; lids follow an arc: c close + 4 c (1 - c) arc. What
-    # the detector makes of it adds to each.
-    units = head.expression[chosen]  # frame 68 3 coef
-    fade = 1 - closure.clamp(0, 1) @ head.eyelid_fade
-    faded = (
-        -weights[:, None] * head.eyelid_fade * ((closure > 0) & (closure < 1))[..., None]
-    )  # frame eye coef, by closure
+    # the detector makes of it adds to each. What all points have of every unit is large: it is written once.
+    fading = head.eyelid_fade.any(dim=0).nonzero()[:, 0]
+    fade = 1 - closure.clamp(0, 1) @ head.eyelid_fade[:, fading]
+    between = ((closure > 0) & (closure < 1))[..., None]
+    faded = -weights[:, None, fading] * head.eyelid_fade[:, fading] * between  # frame eye coef, by closure
     close, arc = shape.eyelid_close[chosen], head.eyelid_arc[chosen]
     closed = closure[:, None, None]
-    misplaced = head.convention + (head.response @ frames[:, None, : k + 5, None])[..., 0]
-    basis = torch.cat([units * fade[:, None, None], close + 4 * (1 - 2 * closed) * arc + units @ faded.mT[:, None]], -1)
-    moved = (basis[..., :k] @ weights[:, None, :, None])[..., 0] + (
-        closed * close + 4 * closed * (1 - closed) * arc
-    ).sum(-1)
-    moved = moved + functional.pad(misplaced, (0, 1))
-    answer = torch.cat([head.response[..., :k], head.response[..., k + 3 :]], dim=-1)
-    basis = basis + functional.pad(answer, (0, 0, 0, 1))
+    basis = frames.new_empty(*chosen.shape, 3, k + 2)
+    basis[..., :k] = head.expression[chosen]
+    held = basis[..., fading]
+    basis[..., k:] = close + 4 * (1 - 2 * closed) * arc + held @ faded.mT[:, None]
+    basis[..., fading] = held * fade[:, None, None]
+    basis[..., :2, :k] += head.response[..., :k]
+    basis[..., :2, k:] += head.response[..., k + 3 :]
+    moved = (basis[..., :k] @ weights[:, None, :, None])[..., 0]
+    moved = moved + (closed * close + 4 * closed * (1 - closed) * arc).sum(-1)
+    moved[..., :2] += head.convention + (head.response[..., k:] @ frames[:, None, k : k + 5, None])[..., 0]
 
     # The jaw turns about its joint.
     arm = shape.points[chosen] + moved - head.jaw_joint
@@ -192,12 +192,14 @@ def linearise(
     blend = _eye(frames[:, :3])[None] + jaw_weight[..., None] * (rotation(jaw_pose)[:, None] - _eye(frames[:, :3]))
     by_point = view @ blend
     by_weights = by_point @ basis
+    by_frame = frames.new_empty(*points.shape, k + N_RIGID)
+    by_frame[..., :k], by_frame[..., k + 3 : k + 5] = by_weights[..., :k], by_weights[..., k:]
     by_jaw = view @ (jaw_weight[..., None] * _columns_cross(left_jacobian(jaw_pose), swung))
-    by_jaw = by_jaw + by_point[..., :2] @ head.response[..., k : k + 3]
+    by_frame[..., k : k + 3] = by_jaw + by_point[..., :2] @ head.response[..., k : k + 3]
     by_turn = scale[..., None] * _columns_cross(left_jacobian(head_pose), turned)[..., :2, :]
-    by_scale = (scale * turned[..., :2])[..., None]
-    by_shift = torch.eye(2, dtype=frames.dtype).expand(*points.shape, 2)
-    by_frame = torch.cat([by_weights[..., :k], by_jaw, by_weights[..., k:], by_turn, by_scale, by_shift], dim=-1)
+    by_frame[..., k + 5 : k + 8] = by_turn
+    by_frame[..., k + 8] = scale * turned[..., :2]
+    by_frame[..., k + 9 :] = torch.eye(2, dtype=frames.dtype)
     return Linearised(points, by_frame, by_point)
 
 
