@@ -28,7 +28,7 @@ from mead_manip.models.photometric import Skin, read_clip, refine
 from mead_manip.models.point_head import N_FACE, N_RIGID, PointHead, mean_landmarks, point_head
 from mead_manip.models.threads import threads
 
-VERSION = 6  # raised by hand when the same landmarks give other coefficients
+VERSION = 7  # raised by hand when the same landmarks give other coefficients
 HEAD = "head.h5"
 _PIECE = 1024  # frames
 _PEOPLE: dict[Hashable, Person] = {}

@@ -69,8 +69,8 @@ class Effort:
     """How long to iterate."""
 
     who_frames: int = 16
-    who_steps: int = 6
-    how_steps: int = 5
+    who_steps: int = 5
+    how_steps: int = 4
 
 
 DEFAULT_EFFORT = Effort()

@@ -17,7 +17,12 @@ SHARED = Path(__file__).parents[3] / "shared"
 
 
 def noisy_clip(
-    path: Path, n_frames: int = 60, size: tuple[int, int] = (1920, 1080), seed: int = 3, rate: Fraction = Fraction(30)
+    path: Path,
+    n_frames: int = 60,
+    size: tuple[int, int] = (1920, 1080),
+    seed: int = 3,
+    rate: Fraction = Fraction(30),
+    crf: int = 20,
 ) -> Path:
     """Write a rendered head that turns and speaks, enlarged onto a canvas with grain, as H.264."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -29,7 +34,7 @@ def noisy_clip(
     grain = [rng.normal(0, 3, (height, width, 1)).astype(np.float32) for _ in range(3)]
     path.parent.mkdir(parents=True, exist_ok=True)
     there_and_back = [*frames, *frames[-2:0:-1]]
-    with VideoWriter(path, width, height, rate, preset="veryfast", crf=20) as writer:
+    with VideoWriter(path, width, height, rate, preset="veryfast", crf=crf) as writer:
         for index in range(n_frames):
             head = cv2.resize(there_and_back[index % len(there_and_back)], (height, height))
             side = (width - height) // 2
