@@ -84,3 +84,28 @@ def test_a_real_face(shared, capfd):
     assert distance[:68].mean() / size < 0.06 and distance[68:].mean() / size < 0.06
     assert capfd.readouterr().err == ""
     assert sys.modules["mediapipe"] is not None
+
+
+def test_points_lie_where_they_are_at_every_size(shared):
+    """A face enlarged, shrunk or mirrored has its points where they were: none is half a pixel off."""
+    pytest.importorskip("mediapipe")
+    import cv2
+
+    from mead_manip.backends.mediapipe import MediapipeLandmarks
+    from mead_manip.media.images import read_image
+
+    detector = MediapipeLandmarks(str(shared / "weights" / "face_landmarker.task"))
+    moved = []
+    for path in sorted((shared / "media" / "london").glob("*_neutral.jpg"))[:8]:
+        rgb = read_image(path)
+        ((face,),) = detector.detect([rgb])
+        size = np.linalg.norm(face.landmarks_px[45] - face.landmarks_px[36])
+        for scale in (0.5, 2.0):
+            other = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            ((found,),) = detector.detect([other])
+            moved.append(((found.mesh_px + 0.5) / scale - 0.5 - face.mesh_px).mean(0) / size)
+        ((found,),) = detector.detect([np.ascontiguousarray(rgb[:, ::-1])])
+        across = rgb.shape[1] - 1 - found.mesh_px[:, 0].mean() - face.mesh_px[:, 0].mean()
+        moved.append([across / 2 / size, 0])
+    detector.close()
+    assert np.abs(np.mean(np.array(moved).reshape(8, 3, 2), axis=0)).max() < 0.002
