@@ -19,7 +19,7 @@ from mead_manip.models.manipulator import LEVELS, NOISE, WINDOW, Manipulator
 
 TAP_SIGMA = 1.85  # frames; NED's overlap-add of windows of 10, others in proportion
 MEDIAN_EPSILON = 1e-5  # where Weiszfeld's iteration stops, in units of a style code
-CHUNK = 1024  # windows that go through the generator at once: bounds the memory of a long clip
+CHUNK = 256  # windows that go through a network at once: what they need stays in the cache, however long the clip
 
 
 def coefs_of(
@@ -114,8 +114,9 @@ def restyle(
     styles = style if style.dim() == 2 else repeat(style, "style -> frame style", frame=len(coefs))
     # Frames that windows share go through the generator's frame layers once.
     features = nets.generator.frame(torch.cat([nets.standardised(coefs), styles], dim=1))
-    features = _windows(features, nets.architecture.window)
-    windows = torch.cat([nets.generator.sequence(chunk) for chunk in features.split(CHUNK)])
+    window = nets.architecture.window
+    chunks = [features[first : first + CHUNK + window - 1] for first in range(0, len(coefs) - window + 1, CHUNK)]
+    windows = torch.cat([nets.generator.over_windows(chunk, window) for chunk in chunks])
     return nets.restored(overlap_add(windows))
 
 

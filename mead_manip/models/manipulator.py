@@ -19,6 +19,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from mead_manip.emotions import NED_EMOTIONS
+from mead_manip.models.recurrent import bidirectional, over_windows
 
 WINDOW = 10  # frames, about a third of a second at 30 fps
 NOISE = 4  # numbers in z
@@ -123,8 +124,7 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, coefs: Float[Tensor, "batch frame coef"]) -> Float[Tensor, "batch out"]:
         """Describe every window by the mean over its frames."""
-        hidden, _ = self.lstm(self.frame(coefs))
-        return self.head(hidden).mean(dim=1)
+        return self.head(bidirectional(self.lstm, self.frame(coefs))).mean(dim=1)
 
 
 class StyleEncoder(SequenceNetwork):
@@ -178,9 +178,12 @@ class Generator(nn.Module):
         return self.sequence(self.frame(torch.cat([coefs, style], dim=-1)))
 
     def sequence(self, features: Float[Tensor, "batch frame feature"]) -> Float[Tensor, "batch frame coef"]:
-        """Turn frame features into coefficients; windows that overlap may share the features."""
-        hidden, _ = self.lstm(features)
-        return self.head(hidden)
+        """Turn frame features into coefficients."""
+        return self.head(bidirectional(self.lstm, features))
+
+    def over_windows(self, features: Float[Tensor, "frame feature"], window: int) -> Float[Tensor, "window tap coef"]:
+        """Turn the features of a clip into coefficients, for all windows of consecutive frames."""
+        return self.head(over_windows(self.lstm, features, window))
 
 
 class Manipulator(nn.Module):

@@ -145,9 +145,10 @@ def train(learner: Learner, windows: Windows, steps: Iterable[int], watch: Watch
 
         with frozen(nets.discriminator, nets.style_encoder):
             with learner.arithmetic():
-                style = nets.style_encoder(batch.reference)
+                # Nobody learns from these two codes here, so one call gives both.
+                style, source_style = nets.style_encoder(torch.cat([batch.reference, batch.source])).chunk(2)
                 fake = nets.generator(batch.source, style)
-                terms["generator_reference"] = generator_terms(nets, batch, fake, style, recipe.lips)
+                terms["generator_reference"] = generator_terms(nets, batch, fake, style, recipe.lips, source_style)
             learner.update(share * weighted_sum(terms["generator_reference"], g_weights, reference), "generator")
 
         learner.step = step + 1
@@ -178,12 +179,19 @@ def generator_terms(
     fake: Float[Tensor, "batch frame coef"],
     style: Float[Tensor, "batch style"],
     lips: Sequence[int] = (),
+    source_style: Float[Tensor, "batch style"] | None = None,
 ) -> Terms:
-    """A generated window should look real, carry its style, lead back to the source and open the jaw as it does."""
+    """A generated window should look real, carry its style, lead back to the source and open the jaw as it does.
+
+    The source's own style is read here, unless it is given.
+    """
     # Losses are computed in full precision, whatever the networks use.
     fake, style = fake.float(), style.float()
-    fake_style, source_style = nets.style_encoder(torch.cat([fake, batch.source])).float().chunk(2)
-    cycled = nets.generator(fake, source_style).float()
+    if source_style is None:
+        fake_style, source_style = nets.style_encoder(torch.cat([fake, batch.source])).float().chunk(2)
+    else:
+        fake_style = nets.style_encoder(fake).float()
+    cycled = nets.generator(fake, source_style.float()).float()
     verdict = nets.discriminator.judge(fake, batch.reference_emotion, batch.reference_level).float()
     terms = {
         "adversarial": least_squares(verdict, 1.0),
