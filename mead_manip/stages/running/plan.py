@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mead_manip.artifacts import store
+from mead_manip.artifacts.ledger import Ledger
 from mead_manip.artifacts.workspace import Workspace
 from mead_manip.config import SECTIONS, Common
 from mead_manip.errors import ArtifactInvalid, ArtifactMissing, MeadManipError
@@ -40,18 +41,42 @@ def first_missing(workspace: Workspace, stage: str) -> str:
 def lacking(workspace: Workspace, stage: str) -> dict[str, str]:
     """Give the clips that `stage` has not published for what it reads, or published from an older input, and why."""
     (source,) = STAGES[stage].reads
+    clips, writes = require(workspace, source, needed_by=stage), STAGES[source].writes
+    published, read = _Origins(workspace, stage, writes), _Origins(workspace, source, writes)
     reasons = {}
-    for clip_id in require(workspace, source, needed_by=stage):
-        path = workspace.path(stage, clip_id)
+    for clip_id in clips:
         try:
-            used = store.read_provenance(path).inputs.get(STAGES[source].writes)
-            if used is not None and used != store.read_key(workspace.path(source, clip_id)):
+            _, used = published.of(clip_id)
+            if used and used != read.of(clip_id)[0]:
                 reasons[clip_id] = f"its {source} has changed"
         except ArtifactMissing:
             reasons[clip_id] = "missing"
         except ArtifactInvalid as error:
             reasons[clip_id] = str(error)
+    published.keep()
+    read.keep()
     return reasons
+
+
+class _Origins:
+    """The keys of a stage's results and of the input each was made from, without opening again what has not changed."""
+
+    def __init__(self, workspace: Workspace, stage: str, writes: str) -> None:
+        folder = workspace.folder(stage)
+        self._workspace, self._stage, self._writes = workspace, stage, writes
+        self._ledger = Ledger(folder, folder / "known-origins.json", f"made from {writes}", 2)
+        self.keep = self._ledger.keep
+
+    def of(self, clip_id: str) -> tuple[str, str]:
+        """Give the key of a result and that of its input, "" where it names none."""
+        path = self._workspace.path(self._stage, clip_id)
+        known = self._ledger.words(path)
+        if known is not None:
+            return known[0], known[1]
+        provenance = store.read_provenance(path)
+        words = provenance.key, str(provenance.inputs.get(self._writes, ""))
+        self._ledger.note(path, words)
+        return words
 
 
 def make_missing(

@@ -1,5 +1,6 @@
 """Missing inputs are made if they can be, else the command to run is named."""
 
+import os
 import sys
 import types
 
@@ -49,6 +50,19 @@ def test_lacking_are_the_missing_and_the_outdated(workspace, make_reconstruction
     assert plan.lacking(workspace, "reconstruct3d") == {"b": "its preprocess has changed"}
     workspace.path("reconstruct3d", "a").write_bytes(b"")
     assert "0 bytes" in plan.lacking(workspace, "reconstruct3d")["a"]
+
+
+def test_a_result_that_has_not_changed_is_not_opened_again(workspace, make_reconstruction):
+    for name in ("a", "b"):
+        reconstruct(workspace, name, make_reconstruction())
+    assert plan.lacking(workspace, "reconstruct3d") == {}
+    path = workspace.path("reconstruct3d", "a")
+    status = path.stat()
+    path.write_bytes(bytes(status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert plan.lacking(workspace, "reconstruct3d") == {}
+    os.utime(path, ns=(0, 0))
+    assert list(plan.lacking(workspace, "reconstruct3d")) == ["a"]
 
 
 def test_only_what_is_missing_is_made_and_said(workspace, make_reconstruction, monkeypatch, in_folder):
