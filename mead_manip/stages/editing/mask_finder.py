@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 from mead_manip.media.images import decode
@@ -24,6 +24,7 @@ from mead_manip.models.posed_faces import FaceModel
 from mead_manip.rendering.alignment import residual_offsets
 from mead_manip.rendering.occlusion import Matte
 from mead_manip.rendering.occlusion_person import PersonModel, closed
+from mead_manip.rendering.occlusion_rim import refined
 from mead_manip.rendering.occlusion_texture import SIDE, FaceTexture, Known, Texels
 from mead_manip.rendering.warp import push_pull
 
@@ -31,7 +32,7 @@ FINDER_VERSION = 1  # raised by hand where other mattes come out
 LEARNED, FEWEST = 64, 24  # frames that a shot's face is learned from, and must have
 SIGHT = 2  # frames before and after that have a say
 SURE = (0.4, 0.75)  # of these frames, weighed: not in front; in front
-GROWN = 2  # texels by which it grows: hands blur at their rims
+GROWN = 3  # texels by which it grows before its rim is fitted to the picture
 CHUNK = 32  # frames whose geometry is computed at once
 PIXELS = 128  # side of the crop in which a matte is drawn
 
@@ -81,7 +82,9 @@ class MaskFinder:
         # Beyond the skin it goes on a little: a hand is larger than the cheek that it covers.
         twice = np.dstack([image, image])  # of one channel OpenCV drops the axis
         whole = push_pull(twice, covered.astype(np.float32))[..., 0]
-        return np.rint(255 * np.clip((whole - 0.25) / 0.5, 0, 1)).astype(np.uint8)
+        rough = np.clip((whole - 0.25) / 0.5, 0, 1).astype(np.float32)
+        crop = cv2.resize(self._crop(index), (PIXELS, PIXELS), interpolation=cv2.INTER_AREA)
+        return np.rint(255 * refined(rough, crop)).astype(np.uint8)
 
     def _shares(self, index: int) -> Float32[np.ndarray, "row column"]:
         """Give how surely each texel is covered, from this frame and those around it in the same shot."""
@@ -114,8 +117,11 @@ class MaskFinder:
         return PersonModel.fitted(read, self._texture.region, self._texture.landmarks)
 
     def _read(self, index: int) -> tuple[Texels, Known]:
+        return self._texture.read(self._crop(index), self._vertices(index, 256))
+
+    def _crop(self, index: int) -> UInt8[np.ndarray, "256 256 3"]:
         start, stop = self._track.face_offsets[index : index + 2]
-        return self._texture.read(decode(self._track.face_bytes[start:stop]), self._vertices(index, 256))
+        return decode(self._track.face_bytes[start:stop])
 
     def _vertices(self, index: int, side: int = PIXELS) -> Float32[np.ndarray, "vertex 3"]:
         """Give the head of a frame, nudged onto its landmarks, in pixels of its crop of `side`."""
