@@ -1,6 +1,7 @@
 """edit --mask: what lies in front of the face stays; on a rendered head and networks that have learned nothing."""
 
 import json
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -47,11 +48,22 @@ def edit(workspace, video, tmp_path):
     from mead_manip.stages import edit
     from mead_manip.stages.running.runner import SilentProgress
 
-    def run(*, source=(video,), out=tmp_path / "out.mp4", **settings):
+    class Killing(SilentProgress):
+        """End the process with frame `until`."""
+
+        def __init__(self, until):
+            self.until = until
+
+        def clips(self, items, total, description):
+            yield from islice(items, self.until if description.startswith("edit") else None)
+            if self.until is not None and description.startswith("edit"):
+                raise KeyboardInterrupt
+
+    def run(*, source=(video,), out=tmp_path / "out.mp4", part_frames=250, until=None, **settings):
         config = EditConfig(
             video=tuple(map(str, source)), out=str(out), **{"to": "happy", "run": RUN, "intensity": 3.0, **settings}
         )
-        return edit.run(workspace, config, Common(), progress=SilentProgress()), out
+        return edit.run(workspace, config, Common(), progress=Killing(until), part_frames=part_frames), out
 
     return run
 
@@ -90,6 +102,15 @@ def test_a_recipe_keeps_the_mask_and_refuses_another(edit, folder, front, tmp_pa
     with pytest.raises(InputMissing, match=r"--recipe: mask .*with which the recipe was made"):
         edit(**replay)
     assert edit(mask=str(folder))[0].done  # no longer fresh
+
+
+def test_an_edit_that_was_killed_goes_on_with_the_mattes_of_its_frames(edit, folder, tmp_path):
+    _, whole = edit(mask=str(folder), part_frames=5)
+    killed = {"mask": str(folder), "part_frames": 5, "out": tmp_path / "killed.mp4"}
+    with pytest.raises(KeyboardInterrupt):
+        edit(until=8, **killed)
+
+    assert np.array_equal(frames_of(edit(**killed)[1]), frames_of(whole))
 
 
 def test_without_a_mask_a_recipe_says_nothing_of_one(edit):
