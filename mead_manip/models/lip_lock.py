@@ -19,6 +19,7 @@ from mead_manip.models.face_model import HeadModel
 from mead_manip.models.posed_faces import FaceModel
 
 CLOSED, PARTED = 0.02, 0.1  # gap between the lips, in inter-ocular distances: up to here closed, from here on open
+HELD, FREE = 0.05, 0.11  # the same for what the lock holds: what counts as closed has to come out closed
 WHOLLY = 0.8  # from this amount of lock on, lips that speech closes stay closed; from there to 1 those at rest, too
 # Bilabial sounds close lips for .05 to .2 s. What lies further than this from parted lips is rest, in seconds.
 SPEECH, RELEASE = 0.15, 0.25  # and the lock lets go within so long
@@ -69,7 +70,7 @@ class Lips:
         if amount == 0:
             return edited
         gap = self.gap(source)
-        shut = closure(gap if seen is None else np.minimum(gap, seen))
+        shut = _fallen(gap if seen is None else np.minimum(gap, seen), HELD, FREE)
         held = np.clip((amount - WHOLLY) / (1.0 - WHOLLY), 0.0, 1.0)
         closed = min(1.0, amount / WHOLLY) * shut * (1.0 - (1.0 - held) * resting(shut, times))
         allowed = gap + (1.0 - closed) * np.maximum(self.gap(edited) - gap, 0.0)
@@ -129,7 +130,7 @@ def closure(gap: Float32[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]
 
 def resting(shut: Float32[np.ndarray, " frame"], times: Float64[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
     """Turn how closed lips are into how much they rest: 0 in speech .. 1 far in time from frames that part them."""
-    parted = times[shut < 0.5]
+    parted = times[shut < 0.75]
     if not len(parted):
         return np.ones(len(times), np.float32)
     after = np.searchsorted(parted, times)

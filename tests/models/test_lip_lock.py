@@ -103,8 +103,8 @@ def test_an_open_mouth_is_not_stretched_sideways_and_a_smile_stays(lips, head):
 def test_open_lips_smile_and_brows_keep_the_edit(lips, speech):
     source, edited, index = speech
     locked = lips.locked(source, edited, 1.0, TIMES)
-    parted = lips.gap(source) > 0.1
-    assert parted.sum() > 5 and np.array_equal(locked[parted], edited[parted])
+    parted = lips.gap(source) > 0.11
+    assert parted.sum() > 3 and np.array_equal(locked[parted], edited[parted])
     for name in ("AU12_L", "AU12_R", "AU1_L"):
         assert np.allclose(locked[:, index[name]], edited[:, index[name]], atol=1e-5)
 
