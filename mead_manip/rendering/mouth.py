@@ -23,7 +23,9 @@ EYE_LIGHT = 0.75  # teeth reflect a little less than the white of the eye
 KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
 # In inter-ocular distances:
 LIP_LINE = 0.02  # the landmarks of closed lips are so far apart
-FINER = 3  # samples of the mouth per pixel, across and down: between lips that hardly part, teeth are few pixels
+# Between lips that hardly part, teeth are few pixels: small faces are drawn more finely, as if the outer eye corners
+# were so many pixels apart.
+FINE_EYES, FINEST = 300, 3
 PARTING = 0.03  # lips that part by this much more show what is behind them
 LIP_SHADOW = 0.07  # how far from the lips their shadow reaches
 IN_SHADOW = 0.35  # of the light arrives at the lips themselves
@@ -54,6 +56,8 @@ class MouthPainter:
         self.triangles = np.concatenate([surface, cavity, teeth, tongue]).astype(np.int32)
         self.first = np.cumsum([len(surface), len(cavity), len(teeth)])
         self.inner = np.unique(np.concatenate([cavity, teeth, tongue]))
+        parts = ((cavity, CAVITY), (teeth, TEETH), (tongue, TONGUE))
+        self.albedo = np.concatenate([np.tile(colour, (len(part), 1)) for part, colour in parts])
 
     def paint(
         self,
@@ -87,17 +91,18 @@ class MouthPainter:
     ) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"]]:
         """Draw several samples a pixel, and give the mean colour of those behind the lips, 0..255, and their share."""
         height, width = covered.shape
-        fine = (new * np.array([FINER, FINER, 1.0], np.float32)).astype(np.float32)
-        triangle, _ = rasterize(fine, self.triangles, height * FINER, width * FINER)
+        finer = samples_per_pixel(eyes)
+        fine = (new * np.array([finer, finer, 1.0], np.float32)).astype(np.float32)
+        triangle, _ = rasterize(fine, self.triangles, height * finer, width * finer)
         # Skin that comes from the source hides the mouth, but for its rim, where finer samples know better.
-        skin = cv2.erode(covered.astype(np.uint8), np.ones((3, 3), np.uint8))
-        hole = (triangle >= self.first[0]) & (np.kron(skin, np.ones((FINER, FINER), np.uint8)) == 0)
-        kind = np.digitize(triangle, self.first)  # 0 skin, 1 cavity, 2 teeth, 3 tongue
-        albedo = np.stack([CAVITY, CAVITY, TEETH, TONGUE])[kind]
-        shade = self._shade(new, triangle) * _lip_shadow(hole, FINER * eyes)
-        weight = hole.astype(np.float32)[..., None]
-        parts = np.concatenate([light * albedo * shade[..., None] * weight, weight], axis=-1)
-        parts = cv2.resize(parts, (width, height), interpolation=cv2.INTER_AREA)
+        skin = covered if finer == 1 else cv2.erode(covered.astype(np.uint8), np.ones((3, 3), np.uint8))
+        hole = (triangle >= self.first[0]) & (np.kron(skin, np.ones((finer, finer), skin.dtype)) == 0)
+        weight = hole * _lip_shadow(hole, finer * eyes)
+        colours = np.concatenate([self._colours(new) * light, np.ones((len(self.triangles), 1), np.float32)], axis=1)
+        parts = np.take(colours, np.maximum(triangle, 0), axis=0)
+        parts[..., :3] *= weight[..., None]
+        parts[..., 3] *= hole
+        parts = cv2.resize(parts, (width, height), interpolation=cv2.INTER_AREA) if finer > 1 else parts
         parts = cv2.GaussianBlur(parts, (0, 0), 0.5)
         share = parts[..., 3]
         return _encode(parts[..., :3] / np.maximum(share, 1e-4)[..., None]), np.ascontiguousarray(share)
@@ -124,18 +129,23 @@ class MouthPainter:
         hue = np.minimum(bright / max(float(bright.max()), 1e-6) / SKIN, 1.0) ** LAMP
         return (bright.max() * hue).astype(np.float32)
 
-    def _shade(
-        self, vertices: Float32[np.ndarray, "vertex 3"], triangle: Int[np.ndarray, "h w"]
-    ) -> Float32[np.ndarray, "h w"]:
-        """Return light per pixel: facing normals are bright, what lies deep behind the lips is dark."""
+    def _colours(self, vertices: Float32[np.ndarray, "vertex 3"]) -> Float32[np.ndarray, "triangle 3"]:
+        """Return what each triangle reflects: facing ones are bright, what lies deep behind the lips is dark."""
+        inner = self.triangles[self.first[0] :]
         normal = image_normals(vertices, self.triangles)
-        corners = self.triangles[np.maximum(triangle, 0)]
-        facing = np.clip(normal[corners][..., 2].mean(axis=-1), 0.0, 1.0)
-        depth = vertices[corners][..., 2].mean(axis=-1)
+        facing = np.clip(normal[inner, 2].mean(axis=1), 0.0, 1.0)
+        depth = vertices[inner, 2].mean(axis=1)
         front = np.percentile(vertices[self.inner, 2], 98)
         span = max(float(np.ptp(vertices[self.inner, 2])), 1e-6)
         shadow = np.clip(1.0 - 1.6 * (front - depth) / span, 0.12, 1.0)
-        return ((0.35 + 0.65 * facing) * shadow).astype(np.float32)
+        colours = np.zeros((len(self.triangles), 3), np.float32)
+        colours[self.first[0] :] = self.albedo * ((0.35 + 0.65 * facing) * shadow)[:, None]
+        return colours
+
+
+def samples_per_pixel(eyes: float) -> int:
+    """Return how finely to draw a mouth, across and down, by the distance of the outer eye corners in pixels."""
+    return int(np.clip(np.ceil(FINE_EYES / eyes), 1, FINEST))
 
 
 def _lip_shadow(hole: Bool[np.ndarray, "h w"], eyes: float) -> Float32[np.ndarray, "h w"]:
