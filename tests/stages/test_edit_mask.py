@@ -83,7 +83,7 @@ def test_what_is_in_front_stays_and_the_rest_is_edited_as_before(edit, video, fo
     inner = np.stack([cv2.erode(matte, np.ones((5, 5))) for matte in front]) > 0
     around = np.stack([cv2.dilate(matte, np.ones((31, 31))) for matte in front]) > 0
     assert before[inner].mean() > 2 * change[inner].mean()  # the encoder's is left
-    # Bit for bit before encoding (tests/rendering/test_occlusion.py); H.264 then spreads a change over so small a frame.
+    # Bit for bit before encoding (tests/rendering/test_occlusion.py); H.264 then spreads a change over a small frame.
     away = np.abs(masked - plain).max(axis=3)[~around]
     assert away.mean() < 3 and np.percentile(away, 99) < 16
 
