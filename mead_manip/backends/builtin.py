@@ -30,7 +30,7 @@ from ..models.landmarker import (
     load_weights,
     mirror_order,
 )
-from .interfaces import Detection, largest_first
+from .interfaces import LOOK_AGAIN, Detection, largest_first
 
 ASSET = "landmarker.h5"
 FOUND = 0.2  # finder score from which a cell is looked at; what is found is then confirmed by the landmark network
@@ -39,7 +39,6 @@ FOUND = 0.2  # finder score from which a cell is looked at; what is found is the
 # A new face must be clear; one that is followed may be covered or blurred for a while.
 NEW_FACE, NEW_SPREAD = 0.98, 6.8
 KEPT_FACE, KEPT_SPREAD = 0.75, 8.0
-_LOOK_AGAIN = 10  # frames between two looks at the whole frame: for new faces, and so that none drifts for good
 _MAX_FACES = 4  # peaks of the finder that are looked at
 
 
@@ -94,7 +93,7 @@ class BuiltinLandmarks:
         last, found = list(hints), []
         for index, frame in enumerate(frames, first):
             faces = self._follow(frame, last)
-            if not faces or len(faces) < len(last) or index % _LOOK_AGAIN == 0:
+            if not faces or len(faces) < len(last) or index % LOOK_AGAIN == 0:
                 faces = _agree(faces, self._look(frame, faces))
             found.append(largest_first(face.detection for face in faces))
             last = [face.detection.landmarks_px for face in faces]

@@ -22,9 +22,8 @@ from ..errors import BackendUnavailable
 from ..media.face_crops import face_box
 from . import fan_source
 from .fan_crops import Placement, between, place, place_landmarks, read_landmarks
-from .interfaces import Detection, largest_first
+from .interfaces import LOOK_AGAIN, Detection, largest_first
 
-_LOOK_AGAIN = 10  # frames between two looks at the whole frame
 _LOOK_PX = 480  # longer side of what the detector sees: YuNet finds faces of 10 px in it
 _MAX_FACES = 4  # boxes of a look, the largest
 # FAN was trained to peaks of height 1; of single points, its author calls .92 good and .6 less so. Mean of all 68.
@@ -42,7 +41,7 @@ _SAME = 0.25  # faces of a frame nearer than this many sides of a crop are one
 _YUNET_LARGER, _YUNET_HIGHER = 1.41, 0.116
 # Frames after the last look of a call that are followed one by one instead of looking at the last of them: a CPU gains
 # nothing from batches, a GPU waits for every call.
-_CPU_SHORT, _GPU_SHORT = _LOOK_AGAIN, 2
+_CPU_SHORT, _GPU_SHORT = LOOK_AGAIN, 2
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,7 @@ def _looks(n_frames: int, first: int, known: bool, short: int) -> list[int]:
 
     A look at the last frame places the crops of the frames before it; where they are no more than `short` it is spared.
     """
-    looks = [t for t in range(n_frames) if (first + t) % _LOOK_AGAIN == 0 or (t == 0 and not known)]
+    looks = [t for t in range(n_frames) if (first + t) % LOOK_AGAIN == 0 or (t == 0 and not known)]
     left = looks[-1] if looks else -1
     return [*looks, n_frames - 1] if n_frames - 1 - left > short else looks
 

@@ -9,7 +9,9 @@ from jaxtyping import Float32, UInt8
 
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 
-LOOK_AGAIN = 10  # a tracking detector searches the whole frame where the index is a multiple of this
+# A tracking detector searches the whole frame where the index is a multiple of this: for new faces, and so that none
+# drifts for good.
+LOOK_AGAIN = 10
 
 
 @dataclass(frozen=True)
