@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit
 
+from mead_manip.rendering.face_zone import interocular
+
 USED = np.arange(17, 68)  # contour points slide along the jaw: their residual says little about any one vertex
 SOFTNESS = 0.05  # inter-ocular distances: landmarks nearer than this share their residual
 FADE = 0.7  # inter-ocular distances from the nearest landmark at which the correction has died away
@@ -27,7 +29,7 @@ def residual_offsets(
     Inverse-distance weights (Shepard 1968): smooth between landmarks, nothing far from all of them.
     """
     centres = np.ascontiguousarray(mesh_landmarks[USED])
-    scale = max(float(np.linalg.norm(mesh_landmarks[36] - mesh_landmarks[45])), 1e-6)
+    scale = interocular(mesh_landmarks)
     shift = np.empty((len(vertices_px), 2), np.float32)
     _spread(vertices_px, centres, np.ascontiguousarray(detected[USED] - centres), np.float32(1 / scale**2), shift)
     return shift

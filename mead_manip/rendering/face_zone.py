@@ -10,6 +10,11 @@ FOREHEAD = 0.8  # height of the forehead above the eyes, in distances from eyes 
 FREE, REACH = 0.3, 0.55  # inter-ocular distances about the outline: an edit fades from the one to the other
 
 
+def interocular(landmarks_px: Float[np.ndarray, "68 2"]) -> float:
+    """Give the distance between the outer eye corners, pixels; never 0."""
+    return max(float(np.linalg.norm(landmarks_px[36] - landmarks_px[45])), 1e-6)
+
+
 def face_outline(landmarks_px: Float[np.ndarray, "68 2"]) -> Float32[np.ndarray, "corner 2"]:
     """Give the convex hull of the landmarks and of a forehead about as high above the eyes as the chin is below."""
     points = landmarks_px.astype(np.float32)
@@ -28,7 +33,6 @@ def face_zone(landmarks_px: Float[np.ndarray, "68 2"], size: tuple[int, int]) ->
     if not outside.any():
         return np.ones(size, np.float32)
     distance = 2 * cv2.distanceTransform(outside, cv2.DIST_L2, 5)
-    interocular = float(np.linalg.norm(landmarks_px[36] - landmarks_px[45]))
-    share = np.clip((REACH - distance / max(interocular, 1e-6)) / (REACH - FREE), 0.0, 1.0)
+    share = np.clip((REACH - distance / interocular(landmarks_px)) / (REACH - FREE), 0.0, 1.0)
     zone = (share * share * (3 - 2 * share)).astype(np.float32)
     return cv2.resize(zone, (width, height), interpolation=cv2.INTER_LINEAR)

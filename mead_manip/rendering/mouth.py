@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
+from mead_manip.rendering.face_zone import interocular
 from mead_manip.rendering.rasterizer import rasterize
 from mead_manip.rendering.relighting import image_normals
 
@@ -34,7 +35,7 @@ IN_SHADOW = 0.35  # of the light arrives at the lips themselves
 def drawn_share(old_landmarks: Float32[np.ndarray, "68 2"], new_landmarks: Float32[np.ndarray, "68 2"]) -> float:
     """Return how much of the new mouth has to be drawn: 0 where the lips meet, or the old mouth can be stretched."""
     upper, lower = [61, 62, 63], [67, 66, 65]
-    eyes = max(float(np.linalg.norm(old_landmarks[36] - old_landmarks[45])), 1e-6)
+    eyes = interocular(old_landmarks)
     old, new = (
         max(float(np.linalg.norm(p[upper] - p[lower], axis=1).mean()) / eyes - LIP_LINE, 0.0)
         for p in (old_landmarks, new_landmarks)
@@ -74,7 +75,7 @@ class MouthPainter:
         if region is None:
             return
         x0, y0, x1, y1 = region
-        eyes = max(float(np.linalg.norm(old_landmarks[36] - old_landmarks[45])), 1e-6)
+        eyes = interocular(old_landmarks)
         light = np.maximum(self._skin_light(source, old), EYE_LIGHT * _eye_white(source, old_landmarks))
         colour, alpha = self._finely(new - np.array([x0, y0, 0.0], np.float32), covered[y0:y1, x0:x1], light, eyes)
         # Antialias the rim of the lips, then leave what the old mouth showed.

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numba import njit
 
-from mead_manip.rendering.face_zone import REACH, face_outline
+from mead_manip.rendering.face_zone import REACH, face_outline, interocular
 from mead_manip.rendering.warp import push_pull
 
 FRINGE = 0.008  # inter-ocular distances: mattes are seldom exact, so skin this near is not believed to be skin
@@ -49,7 +49,7 @@ def uncovered(frame: Rgb, front: Matte | None, landmarks_px: Float[np.ndarray, "
         return frame
     x0, y0, x1, y1 = box
     own = frame[y0:y1, x0:x1]
-    radius = max(round(FRINGE * _interocular(landmarks_px)), 1)
+    radius = max(round(FRINGE * interocular(landmarks_px)), 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     matte = cv2.dilate(front[y0:y1, x0:x1], disc).astype(np.float32) / np.float32(255)
     skin = np.clip(1 - 2 * matte, 0, 1)  # what shines through by less than half tells too little
@@ -69,7 +69,7 @@ def _box(front: Matte, landmarks_px: Float[np.ndarray, "68 2"]) -> Box | None:
     Beyond the zone of the face nothing is changed, whatever lies there.
     """
     height, width = front.shape
-    outline, eyes = face_outline(landmarks_px), _interocular(landmarks_px)
+    outline, eyes = face_outline(landmarks_px), interocular(landmarks_px)
     x0, y0 = (int(low) for low in np.floor(outline.min(axis=0) - (REACH + BESIDE) * eyes))
     x1, y1 = (int(high) for high in np.ceil(outline.max(axis=0) + (REACH + BESIDE) * eyes) + 1)
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
@@ -81,10 +81,6 @@ def _box(front: Matte, landmarks_px: Float[np.ndarray, "68 2"]) -> Box | None:
     margin = round(BESIDE * eyes) + 2
     left, top, right, bottom = x0 + left, y0 + top, x0 + left + across, y0 + top + down
     return max(left - margin, 0), max(top - margin, 0), min(right + margin, width), min(bottom + margin, height)
-
-
-def _interocular(landmarks_px: Float[np.ndarray, "68 2"]) -> float:
-    return max(float(np.linalg.norm(landmarks_px[36] - landmarks_px[45])), 1e-6)
 
 
 @njit(cache=True, nogil=True)

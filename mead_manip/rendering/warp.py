@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.rendering.eyes import still_eyes
-from mead_manip.rendering.face_zone import face_zone
+from mead_manip.rendering.face_zone import face_zone, interocular
 from mead_manip.rendering.mouth import MouthPainter, drawn_share
 from mead_manip.rendering.relighting import shading_ratio
 from mead_manip.rendering.warp_pixels import add_positions, halved, join, keep_within, put, seen_change
@@ -87,11 +87,6 @@ class WarpRenderer:
         landmarks = (old_landmarks - shift[:2]).astype(np.float32)
         self.mouth.paint(image, source, old, new, covered, landmarks, share)
         return result
-
-
-def interocular(landmarks_px: Float32[np.ndarray, "68 2"]) -> float:
-    """Return the distance between the outer eye corners, pixels."""
-    return float(np.linalg.norm(landmarks_px[36] - landmarks_px[45]))
 
 
 def face_region(
