@@ -17,7 +17,7 @@ SEATS = {"teeth_upper": (0.0, -0.015, 0.075), "teeth_lower": (0.0, -0.04, 0.075)
 def seat_teeth(
     model: HeadModel, vertices: Float[Tensor, "frame vertex 3"], head_pose: Float[Tensor, "frame 3"]
 ) -> None:
-    """Move the teeth of posed heads to their seats, in place."""
+    """Move the teeth of posed heads to their seats, in place; a head that was restricted may have none."""
     turn = rotation(head_pose)
-    for part, seat in SEATS.items():
-        vertices[:, model.part_slices[part]] += (turn @ vertices.new_tensor(seat))[:, None]
+    for part in SEATS.keys() & model.part_slices.keys():
+        vertices[:, model.part_slices[part]] += (turn @ vertices.new_tensor(SEATS[part]))[:, None]

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction
 from mead_manip.media.images import decode
-from mead_manip.models.face_model import HeadModel, project
+from mead_manip.models.face_model import HeadModel
 from mead_manip.models.posed_faces import FaceModel
 from mead_manip.rendering.alignment import residual_offsets
 from mead_manip.rendering.occlusion import Matte
@@ -27,13 +27,13 @@ from mead_manip.rendering.occlusion_person import PersonModel, closed
 from mead_manip.rendering.occlusion_rim import refined
 from mead_manip.rendering.occlusion_texture import SIDE, FaceTexture, Known, Texels
 from mead_manip.rendering.warp import push_pull
+from mead_manip.stages.editing.retarget import CHUNK, Geometry, geometry, shifted
 
 FINDER_VERSION = 1  # raised by hand where other mattes come out
 LEARNED, FEWEST = 64, 24  # frames that a shot's face is learned from, and must have
 SIGHT = 2  # frames before and after that have a say
 SURE = (0.4, 0.75)  # of these frames, weighed: not in front; in front
 GROWN = 3  # texels by which it grows before its rim is fitted to the picture
-CHUNK = 32  # frames whose geometry is computed at once
 PIXELS = 128  # side of the crop in which a matte is drawn
 
 V = TypeVar("V")
@@ -125,23 +125,15 @@ class MaskFinder:
 
     def _vertices(self, index: int, side: int = PIXELS) -> Float32[np.ndarray, "vertex 3"]:
         """Give the head of a frame, nudged onto its landmarks, in pixels of its crop of `side`."""
-        vertices, landmarks = (part[index % CHUNK] for part in self._posed[index // CHUNK])
-        moved = vertices.copy()
-        moved[:, :2] += residual_offsets(vertices, landmarks, self._track.landmarks_px[index])
+        posed, row = self._posed[index // CHUNK], index % CHUNK
+        vertices, landmarks = posed.vertices_px[row], posed.landmarks_px[row]
+        moved = shifted(vertices, residual_offsets(vertices, landmarks, self._track.landmarks_px[index]))
         frame_from_crop = self._track.frame_from_crop[index]
         moved[:, :2] -= frame_from_crop[:, 2]
         return (moved * (side / 256 / frame_from_crop[0, 0])).astype(np.float32)
 
-    @torch.inference_mode()
-    def _geometry(self, chunk: int) -> tuple[Float32[np.ndarray, "frame vertex 3"], Float32[np.ndarray, "frame 68 2"]]:
-        rows, clip = slice(chunk * CHUNK, (chunk + 1) * CHUNK), self._before
-        values = (clip.expression, clip.jaw_pose, clip.eyelids, clip.gaze, clip.head_pose, clip.camera)
-        expression, jaw_pose, eyelids, gaze, head_pose, camera = (torch.from_numpy(value[rows]) for value in values)
-        identity = torch.from_numpy(clip.identity)[None]
-        vertices = self._model(identity, expression, jaw_pose, eyelids, gaze, head_pose)
-        landmarks = project(self._model.landmarks(vertices, head_pose), camera)
-        pixels = torch.cat([project(vertices, camera), vertices[..., 2:] * camera[:, None, :1]], dim=-1)
-        return pixels.numpy(), landmarks.numpy()
+    def _geometry(self, chunk: int) -> Geometry:
+        return geometry(self._model, self._before, slice(chunk * CHUNK, (chunk + 1) * CHUNK))
 
 
 def _restricted(model: HeadModel, texture: FaceTexture) -> tuple[HeadModel, FaceTexture]:
