@@ -144,6 +144,10 @@ def test_a_picture_takes_a_picture(edit, folder, front, tmp_path):
 
     before, after, kept = read_image(portrait), read_image(out), front[0] == 255
     assert np.array_equal(after[kept], before[kept]) and (after != before).any()
+    # No encoder is in between: away from the matte the edit is that without one.
+    _, plain = edit(source=(portrait,), out=tmp_path / "plain.png")
+    away = cv2.dilate(front[0], np.ones((31, 31))) == 0
+    assert (after == read_image(plain)).all(axis=2)[away].mean() > 0.98
 
 
 @pytest.mark.parametrize(("count", "words"), [(N - 1, "has 11 frames; expected 12"), (N + 1, "has 13 frames")])

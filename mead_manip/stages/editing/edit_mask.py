@@ -45,7 +45,8 @@ class Mask:
         if self.mattes is None:
             return frames
         if self.still:
-            return (dataclasses.replace(frame, front=self.of_picture()) for frame in frames)
+            front = self.of_picture()
+            return (dataclasses.replace(frame, front=front) for frame in frames)
         return (dataclasses.replace(frame, front=matte) for frame, matte in self.mattes.beside(frames, first))
 
     def with_finders(self, faces: list[Face]) -> list[Face]:
