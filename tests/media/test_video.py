@@ -1,5 +1,6 @@
 """Video in and out: counts, rates, time stamps, audio packets, rotation, bad files, nothing half written."""
 
+import ctypes
 from fractions import Fraction
 from pathlib import Path
 
@@ -69,6 +70,24 @@ def test_colours_survive_and_stay_named(tmp_path, matrix):
         difference = rgb.astype(int) - picture(index)
         assert np.abs(difference).mean() < 3
         assert np.abs(difference.mean(axis=(0, 1))).max() < 1.5
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs an allocator that can fill what it gives")
+def test_the_same_frames_give_the_same_bytes_whatever_memory_held_before(tmp_path):
+    from mead_manip.media.video import VideoWriter
+
+    scene = np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
+    files, fill = [], -6  # M_PERTURB
+    try:
+        for value in (0, 1, 200):
+            ctypes.CDLL(None).mallopt(fill, value)
+            with VideoWriter(tmp_path / f"{value}.mp4", 160, 160, Fraction(25)) as writer:
+                for k in range(24):
+                    writer.write(np.ascontiguousarray(scene[:, k : k + 160] + np.uint8(k)))
+            files.append((tmp_path / f"{value}.mp4").read_bytes())
+    finally:
+        ctypes.CDLL(None).mallopt(fill, 0)
+    assert files[0] == files[1] == files[2]
 
 
 def test_odd_sizes_gain_one_row_and_column(tmp_path):
