@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import errno
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,6 +20,7 @@ from mead_manip.artifacts.provenance import Provenance, differences
 from mead_manip.errors import ArtifactInvalid, ArtifactMissing, MeadManipError
 
 A = TypeVar("A", bound=Artifact)
+_BLOCK = 1 << 23  # bytes that are copied at a time
 
 
 class Freshness(Enum):
@@ -135,8 +137,20 @@ def _write_array(group: h5py.Group, name: str, array: np.ndarray, *, compressed:
     # Contiguous unless asked: coefficients gain nothing from compression, and chunks h5py chooses are slow for pixels.
     if compressed and array.size:
         group.create_dataset(name, data=array, chunks=array.shape, compression="gzip", compression_opts=9, shuffle=True)
+    elif isinstance(array, np.memmap):
+        _copy_mapped(group.create_dataset(name, array.shape, array.dtype), array)
     else:
         group.create_dataset(name, data=np.ascontiguousarray(array).reshape(array.shape))
+
+
+def _copy_mapped(dataset: h5py.Dataset, array: np.memmap) -> None:
+    """Copy what lies on disk block by block, and keep none of it in memory."""
+    rows = max(1, _BLOCK // max(1, array[:1].nbytes))
+    mapping: object = array.base
+    for start in range(0, len(array), rows):
+        dataset[start : start + rows] = array[start : start + rows]
+        if isinstance(mapping, mmap.mmap):
+            mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def _write_text(file: h5py.File, name: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 
 import numpy as np
@@ -35,6 +36,11 @@ class Spool:
         """Append the bytes of some rows."""
         self._file.write(data)
         self._rows += len(data) // (math.prod(self._shape) * self._dtype.itemsize)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Give the bytes from `start` on up to `stop`, without a place in memory for those around them."""
+        self._file.flush()
+        return os.pread(self._file.fileno(), stop - start, start)
 
     def array(self) -> np.ndarray:
         """Give all rows."""

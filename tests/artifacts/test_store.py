@@ -1,9 +1,11 @@
 """Round trip, skip or stale with reasons, kill while writing: the seams of the store."""
 
 import dataclasses
+import mmap
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +123,22 @@ def test_missing_files_and_folders_have_their_errors(tmp_path):
         store.load(ClipScores, tmp_path / "no.h5")
     with pytest.raises(ArtifactInvalid, match="is no file"):
         store.load(ClipScores, tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the resident memory from /proc")
+def test_what_lies_on_disk_is_copied_and_does_not_stay_in_memory(tmp_path, make_track):
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+    crops = np.arange(1 << 23, dtype=np.uint64).view(np.uint8)  # 64 MB
+    crops.tofile(tmp_path / "crops")
+    offsets = np.linspace(0, len(crops), 6).astype(np.int64)
+    mapped = np.memmap(tmp_path / "crops", np.uint8, "r")
+    track = dataclasses.replace(make_track(), face_bytes=mapped, face_offsets=offsets)
+    before = resident()
+    store.save(track, tmp_path / "a.h5", provenance_of(FaceTrack))
+    assert resident() - before < 32 << 20
+    assert np.array_equal(store.load(FaceTrack, tmp_path / "a.h5").face_bytes, crops)
 
 
 # ---- complete or absent -------------------------------------------------------------------------------------------

@@ -19,6 +19,16 @@ def test_rows_come_back_and_outlive_the_spool():
     assert np.array_equal(back, rows) and isinstance(back, np.memmap)
 
 
+def test_a_piece_is_read_while_the_spool_grows():
+    from mead_manip.media.spool import Spool
+
+    with Spool(np.uint8) as spool:
+        spool.extend(b"abcdef")
+        assert spool.read(2, 4) == b"cd"
+        spool.extend(b"ghi")
+        assert spool.read(5, 9) == b"fghi"
+
+
 def test_no_rows_and_rows_of_nothing():
     from mead_manip.media.spool import Spool
 

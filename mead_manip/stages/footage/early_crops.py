@@ -11,7 +11,6 @@ from __future__ import annotations
 import bisect
 from collections import deque
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
@@ -103,11 +102,7 @@ class EarlyCrops:
     def crop(self, frame: int) -> bytes:
         """Give the crop of a frame of which there is one."""
         place = bisect.bisect_left(self._frames, frame)
-        return self._mapped[self._offsets[place] : self._offsets[place + 1]].tobytes()
-
-    @cached_property
-    def _mapped(self) -> UInt8[np.ndarray, " byte"]:
-        return self._data.array()
+        return self._data.read(self._offsets[place], self._offsets[place + 1])
 
     def _cut(self, stop: int) -> None:
         """Cut the frames before `stop`, and forget what no later one needs."""
