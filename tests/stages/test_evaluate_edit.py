@@ -2,6 +2,7 @@
 
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 from keras_file import write_keras_file
@@ -75,6 +76,28 @@ def test_an_edit_is_measured_against_its_recipe_and_is_fresh_after(evaluate, tal
         assert "talk_happy" in (workspace.root / "evaluate" / name).read_text()
     # What was seen in results is no clip of the workspace.
     assert len(workspace.clips("preprocess")) == 1
+
+
+def test_an_edit_with_a_mask_is_drawn_again_with_it(evaluate, talk, workspace, tmp_path):
+    """All of the face lies in front: whatever is drawn, every pixel is to stay."""
+    from mead_manip.config import Common, EditConfig
+    from mead_manip.media.video import probe
+    from mead_manip.stages import edit
+
+    info = probe(talk)
+    matte, out = tmp_path / "matte.png", tmp_path / "masked.mp4"
+    cv2.imwrite(str(matte), np.full((info.height, info.width), 255, np.uint8))
+    config = EditConfig(video=(str(talk),), out=str(out), to="happy", run=RUN, mask=str(matte), intensity=3.0)
+    edit.run(workspace, config, Common(), progress=quiet())
+    (row,) = evaluate(talk, out).facts["rows"]
+    assert row["found"]["outside"] == 0 and not row["notes"]
+
+    cv2.imwrite(str(matte), np.zeros((info.height, info.width), np.uint8))
+    (row,) = evaluate(talk, out, render_frames=2).facts["rows"]
+    assert row["found"]["outside"] is None and "the mask is another than in the recipe" in row["notes"][0]
+    matte.unlink()
+    (row,) = evaluate(talk, out, render_frames=4).facts["rows"]
+    assert row["found"]["outside"] is None and "does not exist" in row["notes"][0]
 
 
 def test_a_folder_of_recipes_gives_a_row_each_and_means(evaluate, edits, tmp_path):
