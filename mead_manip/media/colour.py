@@ -75,15 +75,20 @@ def rgb_from_frame(
     return converted.to_ndarray()
 
 
-def frame_from_rgb(rgb: UInt8[np.ndarray, "height width rgb=3"], colour: Colour) -> av.VideoFrame:
-    """YUV 4:2:0; an odd height or width gains one replicated row or column, because 4:2:0 has no odd sizes."""
+def frame_from_rgb(
+    rgb: UInt8[np.ndarray, "height width rgb=3"], colour: Colour, *, lines: int | None = None
+) -> av.VideoFrame:
+    """YUV 4:2:0; an odd height or width gains one replicated row or column, because 4:2:0 has no odd sizes.
+
+    `lines` of the whole, for a part.
+    """
     height, width = rgb.shape[:2]
     if height % 2 or width % 2:
         rgb = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
     return frame.reformat(
         format="yuv420p",
-        dst_colorspace=colour.swscale_matrix(height),
+        dst_colorspace=colour.swscale_matrix(lines or height),
         src_color_range=ColorRange.JPEG,
         dst_color_range=colour.swscale_range(),
         interpolation=_EXACT,

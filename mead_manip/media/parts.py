@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 from jaxtyping import Int, UInt8
 
 from mead_manip.media.colour import Colour, rgb_from_frame
+from mead_manip.media.patching import Region, can_be_patched, patched, with_rim
 
 _RIM = 8  # px converted around a part, so that chroma is interpolated as in the whole frame
 _GRAPHS = 4  # filters that are kept
@@ -32,32 +33,61 @@ class Part:
         return self.rgb[int(region[1]) - top : int(region[3]) - top, int(region[0]) - left : int(region[2]) - left]
 
 
+@dataclass(frozen=True)
+class Canvas:
+    """A decoded frame of which only a part was read; the rest of its picture is black."""
+
+    decoded: Decoded
+    rgb: UInt8[np.ndarray, "height width rgb=3"]
+    region: Region
+
+    def patched(self, drawn: UInt8[np.ndarray, "height width rgb=3"], colour: Colour) -> av.VideoFrame:
+        """Give the frame to encode: its own samples, but where something was drawn."""
+        x0, y0, x1, y1 = self.region
+        before, after = self.rgb[y0:y1, x0:x1], drawn[y0:y1, x0:x1]
+        return patched(self.decoded.frame, before, after, self.region, colour)
+
+
 class Decoded:
     """A decoded frame, upright: all of it at a glance, or parts of it in exact colours."""
 
     def __init__(self, frame: av.VideoFrame, reader: PartReader) -> None:
-        self._frame, self._reader = frame, reader
+        self.frame, self._reader = frame, reader
         self._kept: Part | None = None
 
     @property
     def size(self) -> tuple[int, int]:
         """Give width and height as shown."""
-        frame = self._frame
+        frame = self.frame
         return (frame.height, frame.width) if frame.rotation % 180 == 90 else (frame.width, frame.height)
 
     def glance(self) -> UInt8[np.ndarray, "height width rgb=3"]:
         """Give all of it, its colours rounded down."""
-        frame = self._frame
+        frame = self.frame
         rgb = rgb_from_frame(frame, Colour.of(frame), quick=True, reformatter=self._reader.whole)
         return upright(rgb, frame.rotation)
 
     def whole(self) -> UInt8[np.ndarray, "height width rgb=3"]:
         """Give all of it in exact colours."""
-        return upright(rgb_from_frame(self._frame, Colour.of(self._frame)), self._frame.rotation)
+        return upright(rgb_from_frame(self.frame, Colour.of(self.frame)), self.frame.rotation)
+
+    def can_be_patched(self, colour: Colour) -> bool:
+        """Tell whether it is stored as in a video of that colour: a canvas is read of such frames only."""
+        return can_be_patched(self.frame, colour)
+
+    def canvas(self, region: Region | None) -> Canvas:
+        """Read only what a drawing looks at, and what tells the colours of that."""
+        width, height = self.size
+        rgb = np.zeros((height, width, 3), np.uint8)  # pages that nobody touches take no time
+        if region is None:
+            return Canvas(self, rgb, (0, 0, 0, 0))
+        x0, y0, x1, y1 = with_rim(region, width, height)
+        rgb[y0:y1, x0:x1] = self.part(np.array([x0, y0, x1, y1]))
+        return Canvas(self, rgb, (x0, y0, x1, y1))
 
     def brightness(self, step: int) -> UInt8[np.ndarray, "height width"]:
         """Give every n-th pixel of every n-th row as stored, without any conversion where that can be."""
-        frame = self._frame
+        frame = self.frame
         if frame.format.is_rgb or not frame.format.is_planar or frame.format.components[0].bits != 8:
             return cv2.cvtColor(np.ascontiguousarray(self.glance()[::step, ::step]), cv2.COLOR_RGB2GRAY)
         rows = _samples(frame.planes[0])[: frame.height, : frame.width]
@@ -79,7 +109,7 @@ class Decoded:
         return kept if inside else None
 
     def _read(self, region: Int[np.ndarray, " 4"], by: int) -> UInt8[np.ndarray, "height width rgb=3"]:
-        frame = self._frame
+        frame = self.frame
         x0, y0, x1, y1 = (int(side) for side in region)
         # Of a frame with an odd side swscale stretches the colour samples: its parts have other colours.
         if frame.rotation or frame.width % 2 or frame.height % 2:

@@ -107,7 +107,10 @@ class VideoWriter:
         """Append a frame, shown from `pts` (ticks of `time_base`) until the next one."""
         if rgb.shape[:2] != (self.height, self.width):
             raise ValueError(f"frame {rgb.shape[1]}x{rgb.shape[0]}, video {self.width}x{self.height}")
-        frame = frame_from_rgb(rgb, self.colour)
+        self.write_frame(frame_from_rgb(rgb, self.colour), pts)
+
+    def write_frame(self, frame: av.VideoFrame, pts: int | None = None) -> None:
+        """Append a frame as it is stored in the video: 4:2:0 in its colour, with even sides."""
         frame.pts, frame.time_base = self._follow(pts), self.time_base
         self._pending = frame
 

@@ -42,6 +42,23 @@ def drawn_behind(
     return result
 
 
+def reach_behind(landmarks_px: Float[np.ndarray, "68 2"], size: tuple[int, int]) -> Box | None:
+    """Give all that is looked at of a frame of (height, width) around a face that something may cover; None: nothing.
+
+    Beyond the zone of the face nothing is changed, whatever lies there.
+    """
+    height, width = size
+    outline, eyes = face_outline(landmarks_px), interocular(landmarks_px)
+    x0, y0 = (int(low) for low in np.floor(outline.min(axis=0) - (REACH + BESIDE) * eyes) - _margin(eyes))
+    x1, y1 = (int(high) for high in np.ceil(outline.max(axis=0) + (REACH + BESIDE) * eyes) + 1 + _margin(eyes))
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def _margin(eyes: float) -> int:
+    return round(BESIDE * eyes) + 2
+
+
 def uncovered(frame: Rgb, front: Matte | None, landmarks_px: Float[np.ndarray, "68 2"]) -> Rgb:
     """Give the frame with the skin under the matte filled in from beside it; elsewhere it keeps its bytes."""
     box = None if front is None else _box(front, landmarks_px)
@@ -78,7 +95,7 @@ def _box(front: Matte, landmarks_px: Float[np.ndarray, "68 2"]) -> Box | None:
     left, top, across, down = cv2.boundingRect(front[y0:y1, x0:x1])
     if not across:
         return None
-    margin = round(BESIDE * eyes) + 2
+    margin = _margin(eyes)
     left, top, right, bottom = x0 + left, y0 + top, x0 + left + across, y0 + top + down
     return max(left - margin, 0), max(top - margin, 0), min(right + margin, width), min(bottom + margin, height)
 
@@ -96,4 +113,4 @@ def _cover(own: np.ndarray, clean: np.ndarray, front: np.ndarray, drawn: np.ndar
                 drawn[y, x, k] = min(max(value + np.float32(0.5), np.float32(0)), np.float32(255))
 
 
-__all__ = ["Matte", "Rgb", "drawn_behind", "uncovered"]
+__all__ = ["Matte", "Rgb", "drawn_behind", "reach_behind", "uncovered"]

@@ -52,6 +52,19 @@ class WarpRenderer:
         self.settings = settings or WarpSettings()
         self.mouth = MouthPainter(mesh.surface, mesh.cavity, mesh.teeth, mesh.tongue)
 
+    def region(
+        self,
+        old: Float32[np.ndarray, "vertex 3"],
+        new: Float32[np.ndarray, "vertex 3"],
+        old_landmarks: Float32[np.ndarray, "68 2"],
+        frame_size: tuple[int, int],
+    ) -> Region | None:
+        """Return what `render` looks at and may change of a frame of (height, width); None: nothing."""
+        return face_region(old[self.used], new[self.used], self._reach(old_landmarks), frame_size)
+
+    def _reach(self, landmarks: Float32[np.ndarray, "68 2"]) -> float:
+        return self.settings.reach * interocular(landmarks)
+
     def render(
         self,
         frame: UInt8[np.ndarray, "height width 3"],
@@ -65,8 +78,8 @@ class WarpRenderer:
         Vertices are (x px, y px, depth px), larger depth is nearer; the landmarks are of these heads. Pixels
         outside the face's zone (`face_zone`) come back bit for bit: collars and hair do not follow the jaw.
         """
-        reach = self.settings.reach * interocular(old_landmarks)
-        region = face_region(old[self.used], new[self.used], reach, frame.shape[:2])
+        reach = self._reach(old_landmarks)
+        region = self.region(old, new, old_landmarks, frame.shape[:2])
         if region is None:
             return frame.copy()
         x0, y0, x1, y1 = region

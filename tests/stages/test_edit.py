@@ -247,13 +247,14 @@ def test_of_many_videos_one_may_fail(edit, video, tmp_path):
 
 def test_at_intensity_nought_frames_are_the_source_s_bit_for_bit(edit, video):
     _, out = edit(intensity=0.0)
-    from mead_manip.media.video import probe, read_frames, writer_like
+    from mead_manip.media.video import probe, read_decoded, writer_like
 
     plain = out.with_name("plain.mp4")
     info = probe(video)
     with writer_like(plain, info, comment="test") as writer:
-        for _, pts, rgb in read_frames(video):
-            writer.write(rgb, pts)
+        for _, pts, decoded in read_decoded(video):
+            canvas = decoded.canvas(None)
+            writer.write_frame(canvas.patched(canvas.rgb, info.colour), pts)
     assert all(np.array_equal(a, b) for a, b in zip(frames_of(plain), frames_of(out), strict=True))
 
 

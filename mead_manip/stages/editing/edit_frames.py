@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 
 from mead_manip.errors import MeadManipError
 from mead_manip.media.mattes import Matte
+from mead_manip.media.parts import Canvas
 from mead_manip.media.video import VideoInfo
 from mead_manip.reports.figure import beside
 from mead_manip.reports.tiles import tiled
@@ -35,6 +36,7 @@ class Frame:
     rgb: Rgb
     written: bool = True  # to the result
     front: Matte | None = None  # of what lies in front of its faces, where one was given
+    canvas: Canvas | None = None  # what `rgb` is, if only what the drawing looks at was read
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Layout:
             pictures, titles = [source, *edits], ["source", *self.titles]
             return tiled(pictures, titles, GRID_COLUMNS, min(GRID_WIDTH, source.shape[1]))
         return beside([source, edits[0]], ["source", self.titles[0]]) if self.side_by_side else edits[0]
+
+    @property
+    def plain(self) -> bool:
+        """Tell whether the result is the frames of one edit and nothing else."""
+        return not self.grid and not self.side_by_side and len(self.titles) == 1
 
     def keeps(self, seconds: float) -> bool:
         """Tell whether a frame is written."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mead_manip.artifacts.schemas import FaceTrack
 from mead_manip.errors import MeadManipError
+from mead_manip.media.colour import Colour
 from mead_manip.media.mattes import Matte
 from mead_manip.media.parts import Decoded
 from mead_manip.media.video import VideoInfo, VideoWriter, read_decoded, writer_like
@@ -16,6 +17,7 @@ from mead_manip.media.video_parts import VideoParts
 from mead_manip.stages.editing.edit_frames import Edit, Frame, Layout, Rgb, in_order
 from mead_manip.stages.editing.edit_mask import UNMASKED, Mask
 from mead_manip.stages.editing.neural_frames import WARM_UP, NeuralRetargeter
+from mead_manip.stages.editing.retarget import FaceRetargeter, united
 from mead_manip.stages.running.runner import Progress
 
 COMMENT = "edited with mead-manip"
@@ -41,14 +43,18 @@ def write_video(
     with writer_like(out, info, width=width, height=height, comment=comment, cut=cut, parts=parts) as writer:
         for codec in writer.left_out:
             progress.say(f"edit: {out.suffix} cannot hold {codec} subtitles: left out; an .mkv keeps them")
-        source = _Source(_masked(_checked(_seen(info, layout), track), mask), edits)
+        colour = info.colour if layout.plain else None
+        source = _Source(_masked(_checked(_seen(info, layout), track), mask), edits, colour)
         if parts is not None and parts.n_kept:
             source.pass_by(writer, parts.n_kept)
             progress.say(f"edit: {out.name}: resuming at frame {source.next}")
         left = len(track.visible) - source.next
         for frame, drawn in progress.clips(source.drawn(parts), left, f"edit {layout.titles[0]}"):
             if frame.written:
-                writer.write(layout.picture(frame.rgb, drawn), frame.pts)
+                if frame.canvas is not None:
+                    writer.write_frame(frame.canvas.patched(drawn[0], info.colour), frame.pts)
+                else:
+                    writer.write(layout.picture(frame.rgb, drawn), frame.pts)
         return writer.n_frames
 
 
@@ -62,14 +68,23 @@ class _Seen(NamedTuple):
     front: Matte | None = None
 
     def frame(self) -> Frame:
+        """Read all of it."""
         return Frame(self.number, self.pts, self.decoded.whole(), self.written, self.front)
+
+    def canvas(self, faces: Iterable[FaceRetargeter]) -> Frame:
+        """Read what the drawing of some faces looks at."""
+        canvas = self.decoded.canvas(united(face.reach(self.number, self.front) for face in faces))
+        return Frame(self.number, self.pts, canvas.rgb, self.written, self.front, canvas)
 
 
 class _Source:
-    """The frames of a video, of which the first may be drawn already."""
+    """The frames of a video, of which the first may be drawn already.
 
-    def __init__(self, frames: Iterator[_Seen], edits: Sequence[Edit]) -> None:
-        self._frames, self._edits = frames, edits
+    Of frames that are stored in `colour`, the result's, only what is drawn is read; None: all of them are read whole.
+    """
+
+    def __init__(self, frames: Iterator[_Seen], edits: Sequence[Edit], colour: Colour | None) -> None:
+        self._frames, self._edits, self._colour = frames, edits, colour
         neural = any(isinstance(face, NeuralRetargeter) for edit in edits for face in edit)
         self._recent: collections.deque[_Seen] = collections.deque(maxlen=WARM_UP if neural else 0)
         self._n_written = 0
@@ -100,7 +115,14 @@ class _Source:
             if parts is not None and seen.written and self._n_written and self._n_written % parts.length == 0:
                 yield from (before.frame() for before in self._recent)
             self._went(seen)
-            yield seen.frame()
+            yield self._read(seen)
+
+    def _read(self, seen: _Seen) -> Frame:
+        faces = [face for edit in self._edits for face in edit if isinstance(face, FaceRetargeter)]
+        all_warped = len(faces) == sum(map(len, self._edits))
+        if self._colour is None or not all_warped or not seen.decoded.can_be_patched(self._colour):
+            return seen.frame()
+        return seen.canvas(faces)
 
     def _went(self, seen: _Seen) -> None:
         self._n_written += seen.written

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -26,13 +26,16 @@ from mead_manip.models.manipulator import Manipulator
 from mead_manip.models.posed_faces import FaceModel
 from mead_manip.models.teeth import seat_teeth
 from mead_manip.rendering.alignment import residual_offsets
-from mead_manip.rendering.occlusion import Matte, drawn_behind
-from mead_manip.rendering.warp import WarpMesh, WarpRenderer
+from mead_manip.rendering.occlusion import Matte, drawn_behind, reach_behind
+from mead_manip.rendering.warp import Region, WarpMesh, WarpRenderer
 
 FADE_FRAMES = 6  # an edit comes and goes over this many frames where a face enters or leaves
 CHUNK = 32  # frames whose geometry is computed at once
 
 Rgb = UInt8[np.ndarray, "_ _ 3"]
+Vertices = Float32[np.ndarray, "vertex 3"]
+Landmarks = Float32[np.ndarray, "68 2"]
+Heads = tuple[Vertices, Vertices, Landmarks, Landmarks]  # old and new, in pixels of the frame
 
 
 def changed_reconstruction(
@@ -111,6 +114,17 @@ class FaceRetargeter:
         self._chunk = -1
         self._old: Geometry | None = None
         self._new: Geometry | None = None
+        self._posed: tuple[int, Heads] | None = None  # a frame, and its heads
+
+    def reach(self, index: int, front: Matte | None = None) -> Region | None:
+        """Return what a job looks at and may change of frame `index`; None where it gives that back as it is."""
+        if not self._acts(index):
+            return None
+        size, heads = (self.track.height, self.track.width), self._heads(index)
+        moved = self.renderer.region(*heads[:3], size)
+        if front is None and self.passing is None:
+            return moved
+        return united([moved, reach_behind(heads[2], size)])
 
     def job(self, index: int, front: Matte | None = None) -> Callable[[Rgb], Rgb]:
         """Return what draws frame `index` with the new expression; it may run in any thread, and in any order.
@@ -118,8 +132,23 @@ class FaceRetargeter:
         A frame without a face, or in which nothing changes, comes back as it is; so does what `front`, or what was
         found to pass before the face, covers.
         """
-        if not self.track.visible[index] or not self.changes[index]:
+        if not self._acts(index):
             return lambda frame: frame
+        heads = self._heads(index)
+
+        def draw(frame: Rgb) -> Rgb:
+            matte = front if self.passing is None else self.passing.matte(index, frame.shape[:2])
+            return drawn_behind(frame, matte, heads[2], lambda clean: self.renderer.render(clean, *heads))
+
+        return draw
+
+    def _acts(self, index: int) -> bool:
+        return bool(self.track.visible[index] and self.changes[index])
+
+    def _heads(self, index: int) -> Heads:
+        """Return the head of a frame as it is and as it will act, and their landmarks, put onto the detected ones."""
+        if self._posed is not None and self._posed[0] == index:
+            return self._posed[1]
         if index // CHUNK != self._chunk:
             self._chunk = index // CHUNK
             rows = slice(self._chunk * CHUNK, (self._chunk + 1) * CHUNK)
@@ -129,15 +158,20 @@ class FaceRetargeter:
         old, new = self._old.vertices_px[row], self._new.vertices_px[row]
         landmarks, new_landmarks = self._old.landmarks_px[row], self._new.landmarks_px[row]
         detected = self.track.landmarks_px[index]
+        offsets = residual_offsets(old, landmarks, detected)
+        nudge = residual_offsets(landmarks, landmarks, detected)
+        heads = shifted(old, offsets), shifted(new, offsets), landmarks + nudge, new_landmarks + nudge
+        self._posed = index, heads
+        return heads
 
-        def draw(frame: Rgb) -> Rgb:
-            offsets = residual_offsets(old, landmarks, detected)
-            nudge = residual_offsets(landmarks, landmarks, detected)
-            heads = shifted(old, offsets), shifted(new, offsets), landmarks + nudge, new_landmarks + nudge
-            matte = front if self.passing is None else self.passing.matte(index, frame.shape[:2])
-            return drawn_behind(frame, matte, heads[2], lambda clean: self.renderer.render(clean, *heads))
 
-        return draw
+def united(regions: Iterable[Region | None]) -> Region | None:
+    """Return the smallest rectangle that holds all regions; None where there is none."""
+    known = [region for region in regions if region is not None]
+    if not known:
+        return None
+    x0, y0, x1, y1 = zip(*known, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
 
 
 def shifted(

@@ -126,3 +126,46 @@ def test_faces_of_flame_are_warped_too(make_reconstruction, make_track):
     assert np.array_equal(retarget.job(0)(frame), frame)
     changed = (retarget.job(1)(frame) != frame).any(axis=2)
     assert changed.sum() > 50 and not changed[:10].any()
+
+
+@pytest.mark.parametrize("covered", [False, True])
+@pytest.mark.parametrize("x, y", [(80, 80), (12, 150)])
+def test_a_job_looks_at_and_changes_nothing_beyond_its_reach(make_reconstruction, make_track, covered, x, y):
+    from mead_manip.models.face_model import load_head
+    from mead_manip.models.posed_faces import posed
+    from mead_manip.stages.editing.retarget import FaceRetargeter
+
+    model, size = load_head(), 161
+    before = make_reconstruction(
+        2,
+        identity=np.zeros(model.n_identity, np.float32),
+        expression=np.zeros((2, model.n_expression), np.float32),
+        coef_names=model.coef_names,
+        camera=np.tile(np.array([40, x, y], np.float32), (2, 1)),
+    )
+    after = dataclasses.replace(before, jaw_pose=np.array([[0, 0, 0], [0.3, 0, 0]], np.float32))
+    track = make_track(2, landmarks_px=posed(model, before)[1], width=size, height=size)
+    retarget = FaceRetargeter(before, after, track, model)
+    frame = np.random.default_rng(0).integers(1, 255, (size, size, 3)).astype(np.uint8)
+    front = np.zeros((size, size), np.uint8)
+    front[:, x - 5 : x + 5] = 255  # from rim to rim
+    matte = front if covered else None
+
+    assert retarget.reach(0, matte) is None
+    x0, y0, x1, y1 = retarget.reach(1, matte)
+    within = np.zeros((size, size), bool)
+    within[y0:y1, x0:x1] = True
+    assert within.any() and not within.all()
+    whole = retarget.job(1, matte)(frame)
+    part = retarget.job(1, matte)(np.where(within[..., None], frame, np.uint8(0)))
+
+    assert (whole != frame).any()
+    assert np.array_equal(part[within], whole[within])
+    assert np.array_equal(whole[~within], frame[~within])
+
+
+def test_a_rectangle_holds_all_regions_that_there_are():
+    from mead_manip.stages.editing.retarget import united
+
+    assert united([None, (5, 6, 7, 8), None, (1, 7, 6, 20)]) == (1, 6, 7, 20)
+    assert united([None]) is None
