@@ -106,7 +106,10 @@ class MouthPainter:
         parts = cv2.resize(parts, (width, height), interpolation=cv2.INTER_AREA) if finer > 1 else parts
         parts = cv2.GaussianBlur(parts, (0, 0), 0.5)
         share = parts[..., 3]
-        return _encode(parts[..., :3] / np.maximum(share, 1e-4)[..., None]), np.ascontiguousarray(share)
+        colour = np.zeros((height, width, 3), np.float32)
+        drawn = share > 0  # elsewhere there is no colour to encode
+        colour[drawn] = _encode(parts[drawn, :3] / np.maximum(share[drawn], 1e-4)[:, None])
+        return colour, np.ascontiguousarray(share)
 
     def _opening(self, new: Float32[np.ndarray, "vertex 3"], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
         points = new[self.inner, :2]
