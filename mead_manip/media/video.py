@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 import numpy as np
@@ -32,7 +33,9 @@ __all__ = [
     "writer_like",
 ]
 
-PRESET = "faster"  # of x264: two thirds of the time of "medium" for files as large (1080p with grain, CRF 17)
+# Of x264: less than two thirds of the time of "medium" at 17 (1080p). Pictures are within 0.2 dB of "faster" at 17, or
+# better, and files up to 8 % larger.
+PRESET, CRF, TUNING = "faster", 16.6, MappingProxyType({"subme": 3})
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,8 @@ def writer_like(
         pixel_aspect=info.pixel_aspect,
         audio_from=info.path if info.has_audio or info.subtitle_codecs else None,
         preset=PRESET,
+        crf=CRF,
+        tuning=TUNING,
         cut=cut,
         comment=comment,
         parts=parts,

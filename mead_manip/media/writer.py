@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import av
 import cv2
@@ -41,6 +41,7 @@ class VideoWriter:
             subtitles that the container cannot hold.
         cut: of these, only what belongs to the frames that are written; the first frame then begins the file.
         crf: constant rate factor of x264; 16 to 18 is visually lossless.
+        tuning: further parameters of x264.
         end_pts: when the last frame ends, in ticks (default: one frame later).
         sound: mono float samples and their rate, encoded as AAC (instead of `audio_from`).
         parts: frames are encoded into these and copied at the end: a run that was killed can go on (`pass_by`).
@@ -59,8 +60,9 @@ class VideoWriter:
         pixel_aspect: Fraction | None = None,
         audio_from: Path | None = None,
         sound: tuple[np.ndarray, int] | None = None,
-        crf: int = 17,
+        crf: float = 17,
         preset: str = "medium",
+        tuning: Mapping[str, int] = MappingProxyType({}),
         threads: int = 0,
         comment: str = "edited",
         cut: bool = False,
@@ -74,7 +76,8 @@ class VideoWriter:
         self.time_base = time_base or 1 / self.rate
         self.colour = colour or Colour()
         self._pixel_aspect, self._audio_from, self._sound = pixel_aspect, audio_from, sound
-        self._options = {"crf": str(crf), "preset": preset, **_repeatable()}
+        parameters = {**tuning, **_repeatable()}
+        self._options = {"crf": str(crf), "preset": preset, **_as_option(parameters)}
         self._threads, self._comment, self._parts = threads, comment, parts
         self._end_pts, self._cut = None if cut else end_pts, cut
         self._shift = Fraction(0)  # seconds by which everything comes earlier
@@ -303,10 +306,15 @@ class VideoWriter:
         return MediaError(f"cannot write {self.path}: {reason}", remedy="check the free space and the folder")
 
 
+def _as_option(parameters: Mapping[str, object]) -> dict[str, str]:
+    """Give what FFmpeg hands on to x264; nothing where there is nothing."""
+    return {"x264-params": ":".join(f"{name}={value}" for name, value in parameters.items())} if parameters else {}
+
+
 def _repeatable() -> dict[str, str]:
-    """Give the options with which x264 writes the same bytes for the same frames.
+    """Give the parameters with which x264 writes the same bytes for the same frames.
 
     Its macroblock tree in AVX-512 reads memory that nobody has written where a row is no multiple of eight macroblocks;
     with AVX2 it is as fast, and never does.
     """
-    return {"x264-params": "asm=avx2"} if cv2.checkHardwareSupport(_AVX512) else {}
+    return {"asm": "avx2"} if cv2.checkHardwareSupport(_AVX512) else {}

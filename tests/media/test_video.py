@@ -367,3 +367,9 @@ def test_times_are_those_of_a_variable_rate(tmp_path):
         for k, stamp in enumerate(stamps):
             writer.write(np.full((64, 64, 3), 20 * k, np.uint8), stamp + 500)
     assert read_times(tmp_path / "v.mkv") == pytest.approx(np.array(stamps) / 1000)
+
+
+def test_parameters_reach_the_encoder(tmp_path):
+    # x264 writes what it was told into the stream.
+    data = write_clip(tmp_path / "clip.mp4", 3, crf=16.6, tuning={"subme": 3, "merange": 5}).read_bytes()
+    assert all(said in data for said in (b"crf=16.6", b"subme=3", b"me_range=5"))
