@@ -6,6 +6,8 @@ normalised at the borders too, so that the first and last nine frames have no se
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,10 +18,11 @@ from torch import Tensor
 
 from mead_manip.errors import ClipTooShort, UsageError
 from mead_manip.models.manipulator import LEVELS, NOISE, WINDOW, Manipulator
+from mead_manip.models.threads import side_by_side
 
 TAP_SIGMA = 1.85  # frames; NED's overlap-add of windows of 10, others in proportion
 MEDIAN_EPSILON = 1e-5  # where Weiszfeld's iteration stops, in units of a style code
-CHUNK = 256  # windows that go through a network at once: what they need stays in the cache, however long the clip
+CHUNK = 128  # windows that go through a network at once: what they need stays in the cache, however long the clip
 
 
 def coefs_of(
@@ -115,8 +118,9 @@ def restyle(
     # Frames that windows share go through the generator's frame layers once.
     features = nets.generator.frame(torch.cat([nets.standardised(coefs), styles], dim=1))
     window = nets.architecture.window
-    chunks = [features[first : first + CHUNK + window - 1] for first in range(0, len(coefs) - window + 1, CHUNK)]
-    windows = torch.cat([nets.generator.over_windows(chunk, window) for chunk in chunks])
+    chunks = [features[first : last + window - 1] for first, last in _chunks(len(coefs) - window + 1)]
+    in_turn = side_by_side if features.device.type == "cpu" else map
+    windows = torch.cat(list(in_turn(nets.generator.over_windows(window), chunks)))
     return nets.restored(overlap_add(windows))
 
 
@@ -171,6 +175,12 @@ def level_and_blend(nets: Manipulator, emotion: str, intensity: float) -> tuple[
     wanted = intensity * LEVELS
     level = min(max(wanted, 1.0), float(LEVELS))
     return level, wanted / level
+
+
+def _chunks(n_windows: int) -> list[tuple[int, int]]:
+    """Cut windows into runs of about one length, at most CHUNK: an even number of runs, which two threads share."""
+    n_chunks = min(n_windows, 2 * math.ceil(n_windows / (2 * CHUNK)))
+    return list(itertools.pairwise(n_windows * chunk // n_chunks for chunk in range(n_chunks + 1)))
 
 
 def _windows(frames: Tensor, n_frames: int) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -124,7 +124,7 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, coefs: Float[Tensor, "batch frame coef"]) -> Float[Tensor, "batch out"]:
         """Describe every window by the mean over its frames."""
-        return self.head(bidirectional(self.lstm, self.frame(coefs))).mean(dim=1)
+        return _over_time(self.head, bidirectional(self.lstm, self.frame(coefs))).mean(dim=1)
 
 
 class StyleEncoder(SequenceNetwork):
@@ -179,11 +179,12 @@ class Generator(nn.Module):
 
     def sequence(self, features: Float[Tensor, "batch frame feature"]) -> Float[Tensor, "batch frame coef"]:
         """Turn frame features into coefficients."""
-        return self.head(bidirectional(self.lstm, features))
+        return _over_time(self.head, bidirectional(self.lstm, features))
 
-    def over_windows(self, features: Float[Tensor, "frame feature"], window: int) -> Float[Tensor, "window tap coef"]:
-        """Turn the features of a clip into coefficients, for all windows of consecutive frames."""
-        return self.head(over_windows(self.lstm, features, window))
+    def over_windows(self, window: int) -> Callable[[Float[Tensor, "frame feature"]], Float[Tensor, "window tap coef"]]:
+        """Give what turns the features of a clip into coefficients, for all windows of consecutive frames."""
+        states = over_windows(self.lstm, window)
+        return lambda features: _over_time(self.head, states(features))
 
 
 class Manipulator(nn.Module):
@@ -243,6 +244,11 @@ def _mlp(*widths: int) -> nn.Sequential:
 
 def _lstm(n_in: int, hidden: int, layers: int) -> nn.LSTM:
     return nn.LSTM(n_in, hidden, num_layers=layers, batch_first=True, bidirectional=True)
+
+
+def _over_time(head: nn.Module, hidden: Tensor) -> Tensor:
+    """Run frame layers on the states of an LSTM, which lie in memory by time first: so nothing is copied."""
+    return head(hidden.transpose(0, 1)).transpose(0, 1)
 
 
 def _pick(per_emotion: Tensor, emotion: Tensor) -> Tensor:

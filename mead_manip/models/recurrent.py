@@ -7,7 +7,7 @@ the numbers, up to rounding. The gates are i, f, g, o, as torch names and orders
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -31,19 +31,27 @@ def bidirectional(lstm: nn.LSTM, inputs: Float[Tensor, "batch frame feature"]) -
 
 
 def over_windows(
-    lstm: nn.LSTM, frames: Float[Tensor, "frame feature"], window: int
-) -> Float[Tensor, "window tap hidden"]:
-    """Run a bidirectional LSTM over all windows of consecutive frames, whose inputs are projected once for all."""
-    if not _pays(lstm, frames):
-        return lstm(frames.unfold(0, window, 1).transpose(1, 2))[0]
-    first, *others = _layers(lstm)
-    # Step t of all windows is a run of frames: (direction, frame, gate) -> (direction, step, window, gate).
-    projected = _projected(frames, first).unfold(1, window, 1).permute(0, 3, 1, 2)
-    bias, weight = _recurrent(first)
-    hidden, _ = _run(projected, bias, weight.mT)
-    for parameters in others:
-        hidden = _layer(hidden, parameters)
-    return hidden.transpose(0, 1)
+    lstm: nn.LSTM, window: int
+) -> Callable[[Float[Tensor, "frame feature"]], Float[Tensor, "window tap hidden"]]:
+    """Give what runs a bidirectional LSTM over all windows of consecutive frames, without gradients.
+
+    The inputs of a frame are projected once for all windows, and the weights are laid out here, once for many clips.
+    """
+    if not _pays(lstm, next(lstm.parameters())):
+        return lambda frames: lstm(frames.unfold(0, window, 1).transpose(1, 2))[0]
+    layers = [(parameters, *_recurrent(parameters)) for parameters in _layers(lstm)]
+
+    def run(frames: Tensor) -> Tensor:
+        hidden = frames
+        for parameters, bias, weight in layers:
+            projected = _projected(hidden, parameters)
+            if hidden is frames:
+                # Step t of all windows is a run of frames: (direction, frame, gate) -> (direction, step, window, gate).
+                projected = projected.unfold(1, window, 1).permute(0, 3, 1, 2)
+            hidden, _ = _run(projected, bias, weight.mT)
+        return hidden.transpose(0, 1)
+
+    return run
 
 
 # ---- below: one layer, time first -----------------------------------------------------------------------------------
@@ -118,21 +126,21 @@ def _run(
     """Give the states, (frame, batch, hidden), and by step, where kept, the gates, cells and their tanh."""
     _, n_steps, batch, n_gates = projected.shape
     width = n_gates // 4
-    states = projected.new_empty(n_steps, 2, batch, width)
+    states = projected.new_empty(2, n_steps, batch, width)
     gates, cells, bent = (projected.new_empty(n_steps if keep else 0, 2, batch, n) for n in (n_gates, width, width))
     cell = states
     for step in range(n_steps):
         into = (gates[step], cells[step], bent[step]) if keep else (None, None, None)
         now = torch.add(_at_step(projected, step), bias, out=into[0])
         if step:
-            now.baddbmm_(states[step - 1], weight)
+            now.baddbmm_(_at_step(states, step - 1), weight)
         i, f, g, o = now.split(width, dim=-1)
         now[..., : 2 * width].sigmoid_()
         g.tanh_()
         o.sigmoid_()
         cell = torch.addcmul(f * cell, i, g, out=into[1]) if step else torch.mul(i, g, out=into[1])
-        torch.mul(o, torch.tanh(cell, out=into[2]), out=states[step])
-    return torch.cat([states[:, 0], states[:, 1].flip(0)], dim=-1), (gates, cells, bent)
+        torch.mul(o, torch.tanh(cell, out=into[2]), out=_at_step(states, step))
+    return torch.cat([states[0], states[1]], dim=-1), (gates, cells, bent)
 
 
 def _back(gradient: Tensor, weight: Tensor, gates: Tensor, cells: Tensor, bent: Tensor) -> Tensor:

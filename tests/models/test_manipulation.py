@@ -6,6 +6,7 @@ import torch
 
 from mead_manip.errors import ClipTooShort, UsageError
 from mead_manip.models.manipulation import (
+    CHUNK,
     coefs_of,
     geometric_median,
     manipulate,
@@ -15,6 +16,7 @@ from mead_manip.models.manipulation import (
     with_coefs,
 )
 from mead_manip.models.manipulator import WINDOW, Architecture, Manipulator
+from mead_manip.models.threads import threads
 
 
 @pytest.fixture
@@ -49,6 +51,19 @@ def test_one_batch_equals_one_window_at_a_time(nets):
     with torch.no_grad():
         singly = [nets.generator(coefs[None, i : i + WINDOW], style[None])[0] for i in range(len(coefs) - WINDOW + 1)]
         assert torch.allclose(restyle(nets, coefs, style), overlap_add(torch.stack(singly)), atol=1e-6)
+
+
+def test_a_long_clip_is_the_same_on_any_number_of_threads(nets):
+    source = clip(CHUNK * 3)
+    with threads(1):
+        alone = manipulate(nets, source, emotion="happy")
+    with threads(3):
+        assert np.array_equal(manipulate(nets, source, emotion="happy"), alone)
+    coefs, style = torch.from_numpy(source), style_of_emotion(nets, "happy")
+    with torch.no_grad():
+        windows = coefs.unfold(0, WINDOW, 1).transpose(1, 2)
+        whole = overlap_add(nets.generator(windows, style.expand(len(windows), -1)))
+        assert torch.allclose(restyle(nets, coefs, style), whole, atol=1e-6)
 
 
 def test_intensity_goes_from_the_source_outwards_within_the_training_range(nets):

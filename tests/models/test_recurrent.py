@@ -70,4 +70,4 @@ def test_windows_of_a_clip_are_run_as_if_each_were_alone(frames, width):
     net, clip = lstm(width), sequences(1, frames)[0]
     with torch.no_grad():
         singly = [net(clip[None, first : first + 4])[0][0] for first in range(frames - 3)]
-        assert torch.allclose(over_windows(net, clip, 4), torch.stack(singly), atol=1e-12)
+        assert torch.allclose(over_windows(net, 4)(clip), torch.stack(singly), atol=1e-12)
