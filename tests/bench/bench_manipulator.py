@@ -5,7 +5,7 @@
 Training: one iteration (four updates, batch 64, windows of 10, 51 numbers), every network called as often as NED calls
 it, against our loop; both from the same weights, and their losses must agree. Inference: a clip of 3,000 frames one
 window at a time (a sample of the windows, scaled up) against one call of `manipulate`. Data: a batch of windows against
-the iteration that learns from it.
+the iteration that learns from it. Floor: the time of the matrix products of inference alone, at the machine's best.
 """
 
 import argparse
@@ -44,7 +44,15 @@ def main() -> None:
     iteration.report("training", "s/iteration")
     share = data_time() / iteration.best[0]
     print(f"{'data':10s} {share:.2%} of an iteration (goal at most {MOST_DATA_TIME:.0%})")
-    inference(options.size, options.rounds).report("inference", "s/clip")
+    clip = inference(options.size, options.rounds)
+    clip.report("inference", "s/clip")
+    work, rate = clip_products(networks(options.size).architecture) / 1e9, product_rate() / 1e9
+    floor, (ours, plain) = work / rate, clip.best
+    print(
+        f"{'floor':10s} {work:.0f} GFLOP of matrix products, in which nothing is computed twice, take {floor:.2f} s at "
+        f"the {rate:.0f} GFLOP/s of the best large product here: ours is {ours / floor:.2f} of it, a ratio of "
+        f"{plain / floor:.2f} were there nothing else"
+    )
 
 
 @dataclass(frozen=True)
@@ -180,6 +188,30 @@ def inference(size: str, rounds: int, sample: int = 60) -> Timings:
     # The first and last frame are covered by one window each.
     assert torch.allclose(merged[0], singly[0][0], atol=1e-4) and torch.allclose(merged[-1], singly[-1][-1], atol=1e-4)
     return Timings(found[1:])
+
+
+def clip_products(architecture: Architecture) -> int:
+    """Count the operations of the matrix products that a clip needs, those of the frame layers left out.
+
+    Windows share what their first LSTM layer makes of a frame, and no state goes into the first step of a window.
+    """
+    width, head, n_layers = architecture.generator_lstm, architecture.generator_head, architecture.lstm_layers
+    gates, windows_ = 4 * width, FRAMES - WINDOW + 1
+    recurrent = n_layers * 2 * (WINDOW - 1) * width * gates
+    between = (n_layers - 1) * 2 * WINDOW * (2 * width) * gates
+    heads = WINDOW * (2 * width * head + head * head + head * architecture.n_coefs)
+    return 2 * (windows_ * (recurrent + between + heads) + FRAMES * 2 * architecture.generator_frame * gates)
+
+
+def product_rate(side: int = 2048, rounds: int = 20) -> float:
+    """Give operations a second of the fastest of some large matrix products."""
+    left, right = torch.randn(2, side, side)
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        torch.mm(left, right)
+        seconds.append(time.perf_counter() - start)
+    return 2 * side**3 / min(seconds)
 
 
 def networks(size: str) -> Manipulator:
