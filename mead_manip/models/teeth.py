@@ -1,4 +1,5 @@
-"""Teeth of the built-in head -> where teeth are: the head has them too far behind the lips and the lower ones too high.
+"""Teeth of the built-in head -> where teeth are and how much light they get: the head has them too far behind the lips
+and the lower ones too high.
 
 Lips touch the teeth behind them. Between parted lips the upper incisors show by 2 to 3 mm, the lower ones hardly
 (Vig and Brundo 1978); as the head has them a mouth that opens a little is full of lower teeth.
@@ -6,12 +7,17 @@ Lips touch the teeth behind them. Between parted lips the upper incisors show by
 
 from __future__ import annotations
 
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Float, Float32, Int
 from torch import Tensor
 
 from mead_manip.models.face_model import HeadModel, rotation
 
 SEATS = {"teeth_upper": (0.0, -0.015, 0.075), "teeth_lower": (0.0, -0.04, 0.075)}  # dm across, up, forward
+
+
+LIT_TO, DARK_FROM = 0.06, 0.22  # dm behind the incisors: the canines, the molars
+IN_THE_DARK = 0.1  # of the light that falls on the incisors
 
 
 def seat_teeth(
@@ -21,3 +27,17 @@ def seat_teeth(
     turn = rotation(head_pose)
     for part in SEATS.keys() & model.part_slices.keys():
         vertices[:, model.part_slices[part]] += (turn @ vertices.new_tensor(SEATS[part]))[:, None]
+
+
+def light_on_teeth(
+    template: Float32[np.ndarray, "vertex 3"], teeth: Int[np.ndarray, "teeth 3"]
+) -> Float32[np.ndarray, " teeth"]:
+    """Give the share of the light in front of a mouth that reaches each triangle of the teeth of a head at rest.
+
+    Between lips that part, what lies behind the canines is in the shadow of cheeks and lips: its corners are dark.
+    """
+    if not len(teeth):
+        return np.zeros(0, np.float32)
+    forward = template[teeth, 2].mean(axis=1)
+    behind = (forward.max() - forward - LIT_TO) / (DARK_FROM - LIT_TO)
+    return (1.0 - (1.0 - IN_THE_DARK) * np.clip(behind, 0.0, 1.0)).astype(np.float32)

@@ -32,6 +32,7 @@ class WarpMesh:
     cavity: Int[np.ndarray, "inner 3"]  # skin of the mouth cavity, behind the lips
     teeth: Int[np.ndarray, "teeth 3"]
     tongue: Int[np.ndarray, "tongue 3"]
+    teeth_light: Float32[np.ndarray, " teeth"]  # of the light in front of the mouth
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class WarpRenderer:
         self.mesh = mesh
         self.used = np.unique(mesh.surface)
         self.settings = settings or WarpSettings()
-        self.mouth = MouthPainter(mesh.surface, mesh.cavity, mesh.teeth, mesh.tongue)
+        self.mouth = MouthPainter(mesh.surface, mesh.cavity, mesh.teeth, mesh.tongue, mesh.teeth_light)
 
     def region(
         self,

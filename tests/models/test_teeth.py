@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mead_manip.models.face_model import load_head, rotation
-from mead_manip.models.teeth import SEATS, seat_teeth
+from mead_manip.models.teeth import IN_THE_DARK, SEATS, light_on_teeth, seat_teeth
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +49,13 @@ def test_only_teeth_move_and_with_the_head(head):
         moved[head.part_slices[part]] = 0.0
     assert not moved.any()
     assert np.isfinite(seated.numpy()).all()
+
+
+def test_incisors_are_lit_molars_lie_in_the_dark_and_it_gets_darker_in_between(head):
+    teeth = head.triangles.numpy()[head.triangle_part.numpy() == head.part_names.index("teeth_upper")]
+    template = head.template.numpy()
+    light, behind = light_on_teeth(template, teeth), template[teeth, 2].mean(axis=1)
+    order = np.argsort(-behind)
+    assert light[order[0]] == 1 and light[order[-1]] == pytest.approx(IN_THE_DARK)
+    assert (np.diff(light[order]) <= 0).all() and 0.1 < (light < 0.5).mean() < 0.9
+    assert light_on_teeth(template, teeth[:0]).shape == (0,)

@@ -95,6 +95,20 @@ def test_lips_that_part_show_a_dark_mouth_and_not_stretched_skin(head, renderer)
     assert result[middle[1], middle[0]].mean() < 90
 
 
+@pytest.mark.parametrize("skin", [(200, 150, 130), (120, 70, 45), (170, 160, 165)])
+def test_drawn_teeth_take_the_hue_of_the_skin_and_its_lamp(head, renderer, skin):
+    (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, jaw=0.06, AU10_L=1.0, AU10_R=1.0, AU25=1.0)
+    plain = np.tile(np.array(skin, np.uint8), (SIZE, SIZE, 1))
+    drawn = renderer.render(plain, old, new, old_landmarks, new_landmarks)
+    x0, y0 = np.floor(new_landmarks[60:].min(axis=0)).astype(int)
+    x1, y1 = np.ceil(new_landmarks[60:].max(axis=0)).astype(int)
+    inside = drawn[y0:y1, x0:x1].reshape(-1, 3).astype(float)
+    teeth = inside[inside.sum(axis=1) >= np.percentile(inside.sum(axis=1), 90)].mean(axis=0)
+    own, found = np.array(skin) / skin[0], teeth / teeth[0]
+    # A little paler than the skin, in encoded levels, and never of another hue.
+    assert (found >= own - 0.02).all() and (found <= own * 1.2).all()
+
+
 def test_an_open_mouth_keeps_its_own_pixels(head, renderer):
     (old, old_landmarks), (new, new_landmarks) = pose(head, jaw=0.3), pose(head, jaw=0.33)
     frame = np.full((SIZE, SIZE, 3), 150, np.uint8)

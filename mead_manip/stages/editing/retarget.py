@@ -24,7 +24,7 @@ from mead_manip.models.lip_lock import Lips
 from mead_manip.models.manipulation import coefs_of, with_coefs
 from mead_manip.models.manipulator import Manipulator
 from mead_manip.models.posed_faces import FaceModel
-from mead_manip.models.teeth import seat_teeth
+from mead_manip.models.teeth import light_on_teeth, seat_teeth
 from mead_manip.rendering.alignment import residual_offsets
 from mead_manip.rendering.occlusion import Matte, drawn_behind, reach_behind
 from mead_manip.rendering.warp import Region, WarpMesh, WarpRenderer
@@ -218,7 +218,7 @@ def mesh_of(model: FaceModel) -> WarpMesh:
         return warp_mesh(model, assets.load_asset(HeadAsset, "head.h5"))
     nothing = np.zeros((0, 3), np.int32)
     triangles = np.ascontiguousarray(model.triangles.numpy(force=True).astype(np.int32))
-    return WarpMesh(triangles, nothing, nothing, nothing)
+    return WarpMesh(triangles, nothing, nothing, nothing, np.zeros(0, np.float32))
 
 
 def warp_mesh(model: HeadModel, asset: HeadAsset) -> WarpMesh:
@@ -229,4 +229,6 @@ def warp_mesh(model: HeadModel, asset: HeadAsset) -> WarpMesh:
         wanted = [asset.part_names.index(name) for name in names]
         return np.ascontiguousarray(triangles[np.isin(part, wanted)].astype(np.int32))
 
-    return WarpMesh(named("skin"), named("mouth"), named("teeth_upper", "teeth_lower"), named("tongue"))
+    teeth = named("teeth_upper", "teeth_lower")
+    light = light_on_teeth(model.template.numpy(force=True), teeth)
+    return WarpMesh(named("skin"), named("mouth"), teeth, named("tongue"), light)
