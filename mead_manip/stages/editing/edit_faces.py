@@ -15,6 +15,7 @@ from mead_manip.config import Common, EditConfig
 from mead_manip.errors import ArtifactMissing, InputMissing, UsageError
 from mead_manip.media.video import read_times
 from mead_manip.models.edit_plan import EditPlan
+from mead_manip.models.lid_lock import openness
 from mead_manip.models.lip_lock import seen_gap
 from mead_manip.models.manipulation import coefs_of, style_of_reference
 from mead_manip.models.manipulator import Manipulator
@@ -43,9 +44,9 @@ class Face:
 
     def after(self, plan: EditPlan) -> Reconstruction:
         """Give its reconstruction as planned."""
-        lips = seen_gap(self.track.landmarks_px)
+        lips, eyes = seen_gap(self.track.landmarks_px), openness(self.track.landmarks_px)
         own = None if plan.neutral else self.own  # --from neutral takes away whatever the face shows
-        return changed_reconstruction(self.nets, self.model, self.before, plan, self.times, lips, own)
+        return changed_reconstruction(self.nets, self.model, self.before, plan, self.times, lips, own, eyes)
 
     def retargeter(self, plan: EditPlan) -> FaceRetargeter | NeuralRetargeter:
         """Give what draws its frames as planned."""

@@ -20,6 +20,7 @@ from mead_manip.artifacts.schemas import FaceTrack, HeadAsset, ManipulatorWeight
 from mead_manip.errors import UsageError
 from mead_manip.models.edit_plan import EditPlan, planned_coefs
 from mead_manip.models.face_model import HeadModel, project
+from mead_manip.models.lid_lock import Lids
 from mead_manip.models.lip_lock import Lips
 from mead_manip.models.manipulation import coefs_of, with_coefs
 from mead_manip.models.manipulator import Manipulator
@@ -46,11 +47,12 @@ def changed_reconstruction(
     times: Float64[np.ndarray, " frame"],
     lips_seen: Float32[np.ndarray, " frame"] | None = None,
     own: Float32[np.ndarray, " coef"] | None = None,
+    eyes_open: Float32[np.ndarray, "frame 2"] | None = None,
 ) -> Reconstruction:
     """Return the clip with jaw opening and expression as planned; all else stays, as do frames without a face.
 
     `lips_seen`: how far the lips part in the picture (`lip_lock.seen_gap`). `own`: the person's face at rest
-    (`resting.own_rest`).
+    (`resting.own_rest`). `eyes_open`: how open the eyes are in the picture (`lid_lock.openness`): a shut one stays so.
     """
     source = coefs_of(before.jaw_pose, before.expression)
     target = planned_coefs(nets, source, plan, times, own)
@@ -58,7 +60,11 @@ def changed_reconstruction(
     target = lips.locked(source, lips.no_wider(source, target), plan.lip_lock, times, lips_seen)
     share = presence(before.visible)[:, None]
     jaw_pose, expression = with_coefs(before.jaw_pose, (source + share * (target - source)).astype(np.float32))
-    return dataclasses.replace(before, jaw_pose=jaw_pose.astype(np.float32), expression=expression.astype(np.float32))
+    jaw_pose, expression = jaw_pose.astype(np.float32), expression.astype(np.float32)
+    eyelids = before.eyelids
+    if eyes_open is not None and isinstance(model, HeadModel):
+        eyelids = Lids(model, before.identity).held(before.expression, expression, eyelids, eyes_open)
+    return dataclasses.replace(before, jaw_pose=jaw_pose, expression=expression, eyelids=eyelids)
 
 
 def manipulator_for(weights: ManipulatorWeights, clip: Reconstruction) -> Manipulator:
