@@ -40,6 +40,7 @@ class Still:
 
     index: int
     rgb: np.ndarray
+    front: None = None  # nothing lies before its face
 
 
 def main() -> None:

@@ -46,7 +46,9 @@ class Face:
         """Give its reconstruction as planned."""
         lips, eyes = seen_gap(self.track.landmarks_px), openness(self.track.landmarks_px)
         own = None if plan.neutral else self.own  # --from neutral takes away whatever the face shows
-        return changed_reconstruction(self.nets, self.model, self.before, plan, self.times, lips, own, eyes)
+        return changed_reconstruction(
+            self.nets, self.model, self.before, plan, self.times, lips, own, eyes, self.track.cuts
+        )
 
     def retargeter(self, plan: EditPlan) -> FaceRetargeter | NeuralRetargeter:
         """Give what draws its frames as planned."""

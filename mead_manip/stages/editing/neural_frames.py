@@ -145,8 +145,7 @@ def starts_of(drawn: Bool[np.ndarray, " frame"], track: FaceTrack) -> Bool[np.nd
 
 def shares_of(drawn: Bool[np.ndarray, " frame"], track: FaceTrack) -> Float32[np.ndarray, " frame"]:
     """Give how much of what was drawn shows: it comes and goes softly within a shot, and at once with a cut."""
-    shots = np.split(drawn, track.cuts)
-    return np.concatenate([presence(shot) for shot in shots]).astype(np.float32)
+    return presence(drawn, track.cuts)
 
 
 def filmed(edits: Sequence[Sequence[NeuralRetargeter]], frames: Iterator[F]) -> Iterator[tuple[F, list[Rgb]]]:

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
 from mead_manip.artifacts import assets
 from mead_manip.artifacts.schemas import FaceTrack, HeadAsset, ManipulatorWeights, Reconstruction
@@ -30,6 +30,7 @@ from mead_manip.rendering.alignment import residual_offsets
 from mead_manip.rendering.occlusion import Matte, drawn_behind, reach_behind
 from mead_manip.rendering.warp import Region, WarpMesh, WarpRenderer
 
+NO_CUTS = np.zeros(0, np.int32)
 FADE_FRAMES = 6  # an edit comes and goes over this many frames where a face enters or leaves
 CHUNK = 32  # frames whose geometry is computed at once
 
@@ -48,17 +49,19 @@ def changed_reconstruction(
     lips_seen: Float32[np.ndarray, " frame"] | None = None,
     own: Float32[np.ndarray, " coef"] | None = None,
     eyes_open: Float32[np.ndarray, "frame 2"] | None = None,
+    cuts: Int32[np.ndarray, " cut"] = NO_CUTS,
 ) -> Reconstruction:
     """Return the clip with jaw opening and expression as planned; all else stays, as do frames without a face.
 
     `lips_seen`: how far the lips part in the picture (`lip_lock.seen_gap`). `own`: the person's face at rest
     (`resting.own_rest`). `eyes_open`: how open the eyes are in the picture (`lid_lock.openness`): a shut one stays so.
+    `cuts`: frames that begin a new shot.
     """
     source = coefs_of(before.jaw_pose, before.expression)
     target = planned_coefs(nets, source, plan, times, own)
     lips = Lips(model, before.identity)
     target = lips.locked(source, lips.no_wider(source, target), plan.lip_lock, times, lips_seen)
-    share = presence(before.visible)[:, None]
+    share = presence(before.visible, cuts)[:, None]
     jaw_pose, expression = with_coefs(before.jaw_pose, (source + share * (target - source)).astype(np.float32))
     jaw_pose, expression = jaw_pose.astype(np.float32), expression.astype(np.float32)
     eyelids = before.eyelids
@@ -79,8 +82,15 @@ def manipulator_for(weights: ManipulatorWeights, clip: Reconstruction) -> Manipu
     return Manipulator.from_arrays(weights.parameters, weights.config)
 
 
-def presence(visible: Bool[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
-    """Return how much of an edit each frame gets: 0 without a face, rising to 1 within `FADE_FRAMES` of one."""
+def presence(visible: Bool[np.ndarray, " frame"], cuts: Int32[np.ndarray, " cut"]) -> Float32[np.ndarray, " frame"]:
+    """Return how much of an edit each frame gets: 0 without a face, rising to 1 within `FADE_FRAMES` of one.
+
+    With a cut a face comes and goes at once.
+    """
+    return np.concatenate([_presence(shot) for shot in np.split(visible, cuts)])
+
+
+def _presence(visible: Bool[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
     padded = np.concatenate([[True], visible, [True]])  # a clip that starts or ends on a face does not fade there
     away = np.flatnonzero(~padded)
     if away.size == 0:

@@ -94,17 +94,19 @@ def test_coefficients_of_another_face_model_are_refused(clip, weights):
         changed(weights, stranger)
 
 
-def test_presence_fades_in_and_out_and_never_at_the_ends_of_a_clip():
-    from mead_manip.stages.editing.retarget import FADE_FRAMES, presence
+def test_presence_fades_in_and_out_and_never_at_cuts_and_the_ends_of_a_clip():
+    from mead_manip.stages.editing.retarget import FADE_FRAMES, NO_CUTS, presence
 
     visible = np.ones(60, bool)
     visible[30:35] = False
-    share = presence(visible)
+    share = presence(visible, NO_CUTS)
 
     assert share[0] == share[-1] == 1.0
     assert (share[30:35] == 0).all()
     assert np.abs(np.diff(share)).max() < 2.0 / FADE_FRAMES
-    assert (presence(np.ones(5, bool)) == 1).all()
+    assert (presence(np.ones(5, bool), NO_CUTS) == 1).all()
+    cut = presence(visible, np.array([35], np.int32))
+    assert np.array_equal(cut[:35], share[:35]) and (cut[35:] == 1).all()
 
 
 def test_faces_of_flame_are_warped_too(make_reconstruction, make_track):
