@@ -7,14 +7,12 @@ from dataclasses import dataclass
 import av
 import cv2
 import numpy as np
-from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 from jaxtyping import Int, UInt8
 
 from mead_manip.media.colour import Colour, rgb_from_frame
-from mead_manip.media.patching import Region, can_be_patched, patched, with_rim
+from mead_manip.media.patching import RIM, Region, can_be_patched, patched, samples, with_rim
 
-_RIM = 8  # px converted around a part, so that chroma is interpolated as in the whole frame
 _GRAPHS = 4  # filters that are kept
 _GRID = 64  # px: parts are cut along this grid, so that one that moves a little stays the same for the filter
 
@@ -90,7 +88,7 @@ class Decoded:
         frame = self.frame
         if frame.format.is_rgb or not frame.format.is_planar or frame.format.components[0].bits != 8:
             return cv2.cvtColor(np.ascontiguousarray(self.glance()[::step, ::step]), cv2.COLOR_RGB2GRAY)
-        rows = _samples(frame.planes[0])[: frame.height, : frame.width]
+        rows = samples(frame.planes[0])
         return upright(np.ascontiguousarray(rows[::step, ::step]), frame.rotation)
 
     def part(self, region: Int[np.ndarray, " 4"], by: int = 1) -> UInt8[np.ndarray, "height width rgb=3"]:
@@ -130,9 +128,9 @@ class PartReader:
         """Give columns x0 to x1 and rows y0 to y1 (excluded), in the very colours of the whole frame."""
         grid = _GRID * by  # whole pixels of the small frame, and even ones of the large one
         right, bottom = reduced_size(frame.width, frame.height, by)
-        left, top = max(0, x0 * by - _RIM) // grid * grid, max(0, y0 * by - _RIM) // grid * grid
-        right = min(right * by, -(-(x1 * by + _RIM) // grid) * grid)
-        bottom = min(bottom * by, -(-(y1 * by + _RIM) // grid) * grid)
+        left, top = max(0, x0 * by - RIM) // grid * grid, max(0, y0 * by - RIM) // grid * grid
+        right = min(right * by, -(-(x1 * by + RIM) // grid) * grid)
+        bottom = min(bottom * by, -(-(y1 * by + RIM) // grid) * grid)
         graph = self._graph(frame, left, top, right - left, bottom - top)
         graph.push(frame)
         part = graph.pull()
@@ -158,11 +156,6 @@ class PartReader:
         if len(self._graphs) > _GRAPHS:
             del self._graphs[next(iter(self._graphs))]
         return graph
-
-
-def _samples(plane: VideoPlane) -> UInt8[np.ndarray, "_ _"]:
-    """Give the 8-bit samples of a plane as they lie in memory, rows padded."""
-    return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
 
 
 def reduced_size(width: int, height: int, by: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from mead_manip.media.colour import Colour, frame_from_rgb
 
 Region = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels of the frame, end exclusive
 
-_RIM = 8  # px around a part that are converted with it: as far as swscale looks for a sample of colour
+RIM = 8  # px around a part that are converted with it, so that chroma is interpolated as in the whole frame
 _PLAIN = ("yuv420p", "yuvj420p")
 
 
@@ -30,8 +30,8 @@ def can_be_patched(frame: av.VideoFrame, colour: Colour) -> bool:
 def with_rim(region: Region, width: int, height: int) -> Region:
     """Give a part with all that tells its samples of colour, within a frame of even sides."""
     x0, y0, x1, y1 = region
-    left, top = max(x0 - _RIM, 0) // 2 * 2, max(y0 - _RIM, 0) // 2 * 2
-    return left, top, min(-(-(x1 + _RIM) // 2) * 2, width), min(-(-(y1 + _RIM) // 2) * 2, height)
+    left, top = max(x0 - RIM, 0) // 2 * 2, max(y0 - RIM, 0) // 2 * 2
+    return left, top, min(-(-(x1 + RIM) // 2) * 2, width), min(-(-(y1 + RIM) // 2) * 2, height)
 
 
 def patched(
@@ -47,19 +47,19 @@ def patched(
     """
     result = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for source, target in zip(frame.planes, result.planes, strict=True):
-        _samples(target)[:] = _samples(source)
+        samples(target)[:] = samples(source)
     if before.size:
         x0, y0, x1, y1 = region
         drawn = frame_from_rgb(after, colour, lines=frame.height)
-        luma, *chroma = (_samples(plane) for plane in drawn.planes)
-        own_luma, *own_chroma = (_samples(plane) for plane in result.planes)
+        luma, *chroma = (samples(plane) for plane in drawn.planes)
+        own_luma, *own_chroma = (samples(plane) for plane in result.planes)
         places = [plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] for plane in own_chroma]
         _put_changed(before, after, luma, *chroma, own_luma[y0:y1, x0:x1], *places)
     return result
 
 
-def _samples(plane: VideoPlane) -> UInt8[np.ndarray, "_ _"]:
-    """Give the samples of a plane where they lie."""
+def samples(plane: VideoPlane) -> UInt8[np.ndarray, "_ _"]:
+    """Give the 8-bit samples of a plane where they lie, without the padding of its rows."""
     rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.height * plane.line_size]
     return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
 

@@ -39,13 +39,13 @@ class Lids:
         chunks = [self._opening(expression[k : k + CHUNK], eyelids[k : k + CHUNK]) for k in rows]
         return np.concatenate(chunks) if chunks else np.zeros((0, 2), np.float32)
 
-    def held(self, source: Coefs, edited: Coefs, eyelids: Sides, openness: Sides) -> Sides:
+    def held(self, source: Coefs, edited: Coefs, eyelids: Sides, eyes_open: Sides) -> Sides:
         """Give the eyelids (0 open .. 1 closed) with which an edit opens a shut eye no further than the source does.
 
-        `openness` (the function) tells what share of what an edit opens it may; what it closes stays closed.
+        `eyes_open` (see `openness`) is the share of what an edit opens that it may; what it closes stays closed.
         """
         before, after = self.opening(source, eyelids), self.opening(edited, eyelids)
-        allowed = before + openness * np.maximum(after - before, 0.0)
+        allowed = before + eyes_open * np.maximum(after - before, 0.0)
         held = eyelids.copy()
         (rows,) = np.nonzero((after > allowed + SAME).any(axis=1))
         if not len(rows):
