@@ -14,8 +14,8 @@ from mead_manip.rendering.face_zone import interocular
 from mead_manip.rendering.rasterizer import rasterize
 from mead_manip.rendering.relighting import image_normals
 
-# Linear-light colours relative to the lit skin around the mouth, RGB. Teeth: medians of what seven clips of six people
-# show of theirs, 1.0 to 1.5, 1.2 to 1.8 and 1.2 to 2.0 times their skin, whatever the lamp.
+# Linear-light colours relative to the lit skin around the mouth, RGB. Teeth: about the medians of what five people show
+# of theirs where light reaches them, 1.0 to 1.5, 1.2 to 1.8 and 1.2 to 2.0 times their skin.
 TEETH = np.array([1.2, 1.45, 1.45], np.float32)
 TONGUE = np.array([0.66, 0.65, 0.86], np.float32)
 CAVITY = np.array([0.20, 0.13, 0.14], np.float32)
