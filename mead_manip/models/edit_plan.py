@@ -152,7 +152,8 @@ def planned_coefs(
     """
     held = curves(nets, plan.passages, times)
     whole = torch.from_numpy(source).to(nets.coef_mean)
-    start = whole if own is None else whole - torch.from_numpy(own).to(whole)
+    rest = torch.zeros_like(nets.coef_mean) if own is None else torch.from_numpy(own).to(whole)
+    start = whole - rest
     strength, presence = (torch.from_numpy(a).to(start)[:, None] for a in (held.strength, held.presence))
     style = torch.from_numpy(held.style).to(start)
     if plan.neutral is None:
@@ -161,4 +162,4 @@ def planned_coefs(
         calm = restyle(nets, start, torch.from_numpy(style_code(nets, plan.neutral)[0]).to(start))
         result = start + presence * (calm + strength * (restyle(nets, calm, style) - calm) - start)
     # What the edit adds goes onto the source itself, so that what it leaves alone stays bit for bit.
-    return bounded(nets, result if own is None else whole + (result - start), whole).cpu().numpy()
+    return bounded(nets, result if own is None else whole + (result - start), whole, rest).cpu().numpy()

@@ -73,10 +73,16 @@ def manipulate(
 
 
 def bounded(
-    nets: Manipulator, coefs: Float[Tensor, "frame coef"], source: Float[Tensor, "frame coef"]
+    nets: Manipulator,
+    coefs: Float[Tensor, "frame coef"],
+    source: Float[Tensor, "frame coef"],
+    own: Float[Tensor, " coef"] | float = 0.0,
 ) -> Float[Tensor, "frame coef"]:
-    """Keep coefficients within the range of the training set, or as far beyond it as the source is."""
-    return coefs.clamp(torch.minimum(nets.coef_low, source), torch.maximum(nets.coef_high, source))
+    """Keep coefficients within the range of the training set, or as far beyond it as the source is.
+
+    The training set's people rest at 0: who rests at `own` may go as far above that.
+    """
+    return coefs.clamp(torch.minimum(nets.coef_low, source), torch.maximum(nets.coef_high + own, source))
 
 
 @torch.no_grad()

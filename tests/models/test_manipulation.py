@@ -7,6 +7,7 @@ import torch
 from mead_manip.errors import ClipTooShort, UsageError
 from mead_manip.models.manipulation import (
     CHUNK,
+    bounded,
     coefs_of,
     geometric_median,
     manipulate,
@@ -80,6 +81,14 @@ def test_intensity_goes_from_the_source_outwards_within_the_training_range(nets)
 def test_a_source_beyond_the_training_range_is_not_pulled_in(nets):
     source = clip() + 10
     assert np.array_equal(manipulate(nets, source, emotion="sad", intensity=0.0), source)
+
+
+def test_who_rests_above_zero_may_go_as_far_above_that(nets):
+    source, own = torch.from_numpy(clip()), torch.zeros(nets.architecture.n_coefs)
+    own[0] = 0.7
+    far = bounded(nets, source + 50.0, source, own)
+    assert torch.equal(far, (nets.coef_high + own).expand_as(far))
+    assert torch.equal(bounded(nets, source - 50.0, source, own), bounded(nets, source - 50.0, source))
 
 
 def test_styles_are_seeded(nets):
