@@ -178,7 +178,8 @@ def drawn_in_order(
         if previous is None:
             previous = nothing_drawn(architecture, moment)
         fake = drawn(learner, learner.draw, moment, previous)
-        previous = torch.cat([previous, fake.detach()], dim=1)[:, RGB:]
+        # As in use: what leaves the range of pictures would grow from frame to frame.
+        previous = torch.cat([previous, fake.detach().clamp(-1, 1)], dim=1)[:, RGB:]
         moments.append(moment)
         fakes.append(fake)
     assert previous is not None

@@ -110,6 +110,18 @@ def test_no_gradient_flows_through_the_frames_before():
     assert (fakes[0][..., :8, :] == -1).all()  # NED's background
 
 
+def test_a_network_that_answers_itself_too_loudly_does_not_grow_from_frame_to_frame():
+    from mead_manip.training.renderer import drawn_in_order
+
+    learner = learner_of(COMPACT, schedule=Schedule(per_step=12, lengths=(12,), stretch=16))
+    torch.nn.init.normal_(learner.generator.head[0].weight)
+    pieces = Sequences([SHOT], learner.recipe.schedule, 0).pieces(0)
+    _, fakes, previous = drawn_in_order(learner, Stripes(COMPACT), pieces, None)
+    loudest = [float(fake.detach().abs().max()) for fake in fakes]
+    assert loudest[0] > 1 and loudest[-1] < 2 * loudest[1]
+    assert previous.abs().max() <= 1
+
+
 def test_what_is_published_is_the_average():
     learner = learner_of(COMPACT)
     taught(learner, 4)
