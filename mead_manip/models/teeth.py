@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mead_manip.models.face_model import HeadModel, rotation
 
-SEATS = {"teeth_upper": (0.0, -0.015, 0.075), "teeth_lower": (0.0, -0.04, 0.075)}  # dm across, up, forward
+SEATS = {"teeth_upper": (0.0, -0.015, 0.075), "teeth_lower": (0.0, -0.06, 0.075)}  # dm across, up, forward
 
 
 LIT_TO, DARK_FROM = 0.06, 0.22  # dm behind the incisors: the canines, the molars
@@ -31,13 +31,15 @@ def seat_teeth(
 
 def light_on_teeth(
     template: Float32[np.ndarray, "vertex 3"], teeth: Int[np.ndarray, "teeth 3"]
-) -> Float32[np.ndarray, " teeth"]:
-    """Give the share of the light in front of a mouth that reaches each triangle of the teeth of a head at rest.
+) -> Float32[np.ndarray, " vertex"]:
+    """Give the share of the light in front of a mouth that reaches each vertex of the teeth of a head at rest.
 
     Between lips that part, what lies behind the canines is in the shadow of cheeks and lips: its corners are dark.
+    What is no tooth gets 1.
     """
-    if not len(teeth):
-        return np.zeros(0, np.float32)
-    forward = template[teeth, 2].mean(axis=1)
-    behind = (forward.max() - forward - LIT_TO) / (DARK_FROM - LIT_TO)
-    return (1.0 - (1.0 - IN_THE_DARK) * np.clip(behind, 0.0, 1.0)).astype(np.float32)
+    light, used = np.ones(len(template), np.float32), np.unique(teeth)
+    if used.size:
+        forward = template[used, 2]
+        behind = (forward.max() - forward - LIT_TO) / (DARK_FROM - LIT_TO)
+        light[used] = 1.0 - (1.0 - IN_THE_DARK) * np.clip(behind, 0.0, 1.0)
+    return light

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.rendering.eyes import still_eyes
 from mead_manip.rendering.face_zone import face_zone, interocular
-from mead_manip.rendering.mouth import MouthPainter, drawn_share
+from mead_manip.rendering.mouth import MouthPainter
 from mead_manip.rendering.relighting import shading_ratio
 from mead_manip.rendering.warp_pixels import add_positions, halved, join, keep_within, put, seen_change
 
@@ -30,9 +30,10 @@ class WarpMesh:
 
     surface: Int[np.ndarray, "outer 3"]  # skin that is seen from outside
     cavity: Int[np.ndarray, "inner 3"]  # skin of the mouth cavity, behind the lips
-    teeth: Int[np.ndarray, "teeth 3"]
+    upper_teeth: Int[np.ndarray, "upper 3"]
+    lower_teeth: Int[np.ndarray, "lower 3"]
     tongue: Int[np.ndarray, "tongue 3"]
-    teeth_light: Float32[np.ndarray, " teeth"]  # of the light in front of the mouth
+    teeth_light: Float32[np.ndarray, " vertex"]  # of the light in front of the mouth, as much as reaches a tooth
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class WarpRenderer:
         self.mesh = mesh
         self.used = np.unique(mesh.surface)
         self.settings = settings or WarpSettings()
-        self.mouth = MouthPainter(mesh.surface, mesh.cavity, mesh.teeth, mesh.tongue, mesh.teeth_light)
+        self.mouth = MouthPainter(
+            mesh.surface, mesh.cavity, mesh.upper_teeth, mesh.lower_teeth, mesh.tongue, mesh.teeth_light
+        )
 
     def region(
         self,
@@ -97,9 +100,8 @@ class WarpRenderer:
         image = result[y0:y1, x0:x1]
         put(look_up(source, motion), motion, ratio, holes, image)
 
-        share = drawn_share(old_landmarks, new_landmarks)
-        landmarks = (old_landmarks - shift[:2]).astype(np.float32)
-        self.mouth.paint(image, source, old, new, covered, landmarks, share)
+        landmarks = [(points - shift[:2]).astype(np.float32) for points in (old_landmarks, new_landmarks)]
+        self.mouth.paint(image, source, old, new, covered, motion, *landmarks)
         return result
 
 

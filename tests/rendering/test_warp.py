@@ -139,22 +139,6 @@ def test_a_face_outside_the_frame_changes_nothing(head, renderer, frame):
     assert np.array_equal(result, frame)
 
 
-def test_lips_that_meet_show_no_drawn_mouth(head):
-    from mead_manip.rendering.mouth import LIP_LINE, drawn_share
-
-    _, closed = pose(head)
-    _, wide = pose(head, jaw=0.3)
-    _, parted = pose(head, jaw=0.03)
-    eyes = np.linalg.norm(closed[36] - closed[45])
-    line = closed.copy()
-    line[65:68, 1] += 0.9 * LIP_LINE * eyes  # as detectors see closed lips
-
-    assert drawn_share(closed, line) == drawn_share(line, line) == 0.0
-    assert drawn_share(line, wide) == 1.0
-    assert 0.0 < drawn_share(closed, parted) < 1.0
-    assert drawn_share(wide, wide) == 0.0
-
-
 def test_where_motion_tears_the_edge_is_antialiased_and_still_pixels_stay():
     from mead_manip.rendering.warp_pixels import put
 

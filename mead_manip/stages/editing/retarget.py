@@ -234,7 +234,7 @@ def mesh_of(model: FaceModel) -> WarpMesh:
         return warp_mesh(model, assets.load_asset(HeadAsset, "head.h5"))
     nothing = np.zeros((0, 3), np.int32)
     triangles = np.ascontiguousarray(model.triangles.numpy(force=True).astype(np.int32))
-    return WarpMesh(triangles, nothing, nothing, nothing, np.zeros(0, np.float32))
+    return WarpMesh(triangles, nothing, nothing, nothing, nothing, np.zeros(0, np.float32))
 
 
 def warp_mesh(model: HeadModel, asset: HeadAsset) -> WarpMesh:
@@ -245,6 +245,6 @@ def warp_mesh(model: HeadModel, asset: HeadAsset) -> WarpMesh:
         wanted = [asset.part_names.index(name) for name in names]
         return np.ascontiguousarray(triangles[np.isin(part, wanted)].astype(np.int32))
 
-    teeth = named("teeth_upper", "teeth_lower")
-    light = light_on_teeth(model.template.numpy(force=True), teeth)
-    return WarpMesh(named("skin"), named("mouth"), teeth, named("tongue"), light)
+    upper, lower = named("teeth_upper"), named("teeth_lower")
+    light = light_on_teeth(model.template.numpy(force=True), np.concatenate([upper, lower]))
+    return WarpMesh(named("skin"), named("mouth"), upper, lower, named("tongue"), light)
