@@ -136,7 +136,9 @@ def resting(shut: Float32[np.ndarray, " frame"], times: Float64[np.ndarray, " fr
     after = np.searchsorted(parted, times)
     to_next = np.where(after < len(parted), parted[np.minimum(after, len(parted) - 1)] - times, np.inf)
     to_last = np.where(after > 0, times - parted[np.maximum(after - 1, 0)], np.inf)
-    return 1.0 - _fallen(np.minimum(to_next, to_last), SPEECH, SPEECH + RELEASE)
+    away = 1.0 - _fallen(np.minimum(to_next, to_last), SPEECH, SPEECH + RELEASE)
+    # A pause too short to let go of is none: lips that opened in it for a moment would twitch.
+    return away * (to_next + to_last >= 2 * (SPEECH + RELEASE))
 
 
 def widest(gap: Float32[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:

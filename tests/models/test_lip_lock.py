@@ -157,6 +157,16 @@ def test_a_mouth_at_rest_may_open_but_closes_where_speech_begins(lips, speech):
     assert lips.gap(lips.locked(source, edited, 1.0, times))[shut].max() < 0.03
 
 
+@pytest.mark.parametrize(("pause", "rests"), [(0.3, False), (0.7, False), (1.0, True)])
+def test_a_pause_of_speech_is_rest_only_if_lips_have_the_time_to_let_go(pause, rests):
+    from mead_manip.models.lip_lock import resting
+
+    times = np.arange(0, 3, 0.02)
+    shut = (np.abs(times - 1.5) < pause / 2).astype(np.float32)
+    found = resting(shut, times)
+    assert found.max() == (1.0 if rests else 0.0) and not found[shut == 0].any()
+
+
 def test_resting_counts_the_time_to_lips_that_part():
     from mead_manip.models.lip_lock import RELEASE, SPEECH, resting
 
