@@ -13,6 +13,7 @@ from mead_manip.rendering.rasterizer import draw_depth, empty_buffers, weights_a
 STILL = 0.01  # pixels: what moves less has not moved
 UNLIT = 0.004  # of the brightness: what changes less has not changed
 WEIGHTS = (np.float32(0.25), np.float32(0.5), np.float32(0.25))
+SLIVER = 0.25  # square pixels, twice the area: triangles below it have no slopes to go by
 TORN = 1.5  # pixels by which motion may jump from one pixel to the next: beyond lies an edge, to be antialiased
 
 
@@ -33,7 +34,9 @@ def seen_change(
     draw_depth(old, surface, True, 0, unused, old_depth)
     motion, light = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
     seen = np.zeros((height, width), np.bool_)
-    _follow(old, new, surface, ratio, triangle, old_depth, np.float32(hidden_behind), motion, light, seen)
+    planes = np.empty((len(surface), 4, 3), np.float64)
+    _planes(old, new, surface, ratio, planes)
+    _follow(old, new, surface, ratio, planes, triangle, old_depth, np.float32(hidden_behind), motion, light, seen)
     return motion, light, seen
 
 
@@ -93,8 +96,38 @@ def keep_within(
 
 @njit(cache=True, nogil=True)
 @no_type_check
+def _planes(old: np.ndarray, new: np.ndarray, surface: np.ndarray, ratio: np.ndarray, planes: np.ndarray) -> None:
+    """Write what is linear over each new triangle, motion across and down, light, old depth, as (at 0, per x, per y).
+
+    Slivers get NaN: a pixel that snapping put on one lies too far out for its slopes.
+    """
+    for face in range(surface.shape[0]):
+        a, b, c = surface[face, 0], surface[face, 1], surface[face, 2]
+        ax, ay = np.float64(new[a, 0]), np.float64(new[a, 1])
+        bx, by = np.float64(new[b, 0]) - ax, np.float64(new[b, 1]) - ay
+        cx, cy = np.float64(new[c, 0]) - ax, np.float64(new[c, 1]) - ay
+        area = bx * cy - cx * by
+        if not abs(area) > SLIVER:
+            planes[face, 0, 0] = np.nan
+            continue
+        for k in range(4):
+            if k < 2:
+                va, vb, vc = old[a, k] - new[a, k], old[b, k] - new[b, k], old[c, k] - new[c, k]
+            elif k == 2:
+                va, vb, vc = ratio[a], ratio[b], ratio[c]
+            else:
+                va, vb, vc = old[a, 2], old[b, 2], old[c, 2]
+            rise_b, rise_c = np.float64(vb) - va, np.float64(vc) - va
+            per_x = (rise_b * cy - rise_c * by) / area
+            per_y = (rise_c * bx - rise_b * cx) / area
+            planes[face, k, 0] = va - per_x * ax - per_y * ay
+            planes[face, k, 1], planes[face, k, 2] = per_x, per_y
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
 def _follow(
-    old: np.ndarray, new: np.ndarray, surface: np.ndarray, ratio: np.ndarray, triangle: np.ndarray,
+    old: np.ndarray, new: np.ndarray, surface: np.ndarray, ratio: np.ndarray, planes: np.ndarray, triangle: np.ndarray,
     old_depth: np.ndarray, hidden_behind: float, motion: np.ndarray, light: np.ndarray, seen: np.ndarray,
 ) -> None:  # fmt: skip
     height, width = triangle.shape
@@ -103,17 +136,24 @@ def _follow(
             face = triangle[y, x]
             if face < 0:
                 continue
-            a, b, c = surface[face, 0], surface[face, 1], surface[face, 2]
-            wa, wb, wc = weights_at(new, a, b, c, x, y)
-            from_x = wa * (old[a, 0] - new[a, 0]) + wb * (old[b, 0] - new[b, 0]) + wc * (old[c, 0] - new[c, 0])
-            from_y = wa * (old[a, 1] - new[a, 1]) + wb * (old[b, 1] - new[b, 1]) + wc * (old[c, 1] - new[c, 1])
+            if np.isnan(planes[face, 0, 0]):
+                a, b, c = surface[face, 0], surface[face, 1], surface[face, 2]
+                wa, wb, wc = weights_at(new, a, b, c, x, y)
+                from_x = wa * (old[a, 0] - new[a, 0]) + wb * (old[b, 0] - new[b, 0]) + wc * (old[c, 0] - new[c, 0])
+                from_y = wa * (old[a, 1] - new[a, 1]) + wb * (old[b, 1] - new[b, 1]) + wc * (old[c, 1] - new[c, 1])
+                shade = wa * ratio[a] + wb * ratio[b] + wc * ratio[c]
+                own = wa * old[a, 2] + wb * old[b, 2] + wc * old[c, 2]
+            else:
+                from_x = planes[face, 0, 0] + planes[face, 0, 1] * x + planes[face, 0, 2] * y
+                from_y = planes[face, 1, 0] + planes[face, 1, 1] * x + planes[face, 1, 2] * y
+                shade = planes[face, 2, 0] + planes[face, 2, 1] * x + planes[face, 2, 2] * y
+                own = planes[face, 3, 0] + planes[face, 3, 1] * x + planes[face, 3, 2] * y
             motion[y, x, 0], motion[y, x, 1] = from_x, from_y
-            light[y, x] = wa * ratio[a] + wb * ratio[b] + wc * ratio[c]
+            light[y, x] = shade
             # A point that some nearer skin hid in the old image has no pixel there: it is left to its neighbours.
             column, row = int(np.floor(x + from_x + 0.5)), int(np.floor(y + from_y + 0.5))
             seen[y, x] = True
             if 0 <= column < width and 0 <= row < height:
-                own = wa * old[a, 2] + wb * old[b, 2] + wc * old[c, 2]
                 seen[y, x] = old_depth[row, column] <= own + hidden_behind
 
 

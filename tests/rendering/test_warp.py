@@ -139,6 +139,22 @@ def test_a_face_outside_the_frame_changes_nothing(head, renderer, frame):
     assert np.array_equal(result, frame)
 
 
+def test_motion_and_light_are_what_lies_between_the_corners_of_a_triangle(head, renderer):
+    from mead_manip.rendering.rasterizer import interpolate, rasterize
+    from mead_manip.rendering.warp_pixels import seen_change
+
+    (old, _), (new, _) = pose(head), pose(head, jaw=0.2, AU12_L=1.0, AU4_R=0.8)
+    surface = np.ascontiguousarray(renderer.mesh.surface, np.int32)
+    light = np.linspace(0.7, 1.3, len(old), dtype=np.float32)
+    motion, ratio, seen = seen_change(old, new, surface, light, (SIZE, SIZE), 5.0)
+    expected = interpolate(
+        rasterize(new, surface, SIZE, SIZE), surface, np.column_stack([(old - new)[:, :2], light]).astype(np.float32)
+    )
+    assert seen.sum() > 5000
+    assert np.abs(motion - expected[..., :2])[seen].max() < 0.05
+    assert np.abs(ratio - expected[..., 2])[seen].max() < 0.02
+
+
 def test_where_motion_tears_the_edge_is_antialiased_and_still_pixels_stay():
     from mead_manip.rendering.warp_pixels import put
 
