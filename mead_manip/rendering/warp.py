@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.rendering.eyes import still_eyes
 from mead_manip.rendering.face_zone import face_zone, interocular
+from mead_manip.rendering.folds import cheeks_of, lift_shades, share_stretch
 from mead_manip.rendering.mouth import MouthPainter
 from mead_manip.rendering.relighting import shading_ratio
 from mead_manip.rendering.warp_pixels import add_positions, halved, join, keep_within, put, seen_change
@@ -96,9 +97,11 @@ class WarpRenderer:
         fill_and_fade(motion, ratio, covered, holes, reach)
         motion = still_eyes(motion, covered, new_landmarks - shift[:2])
         keep_within(motion, ratio, face_zone(old_landmarks - shift[:2], source.shape[:2]))
+        cheeks = cheeks_of(new_landmarks - shift[:2], source.shape[:2])
+        share_stretch(motion, cheeks)
         result = frame.copy()
         image = result[y0:y1, x0:x1]
-        put(look_up(source, motion), motion, ratio, holes, image)
+        put(lift_shades(look_up(source, motion), source, motion, ratio, cheeks), motion, ratio, holes, image)
 
         landmarks = [(points - shift[:2]).astype(np.float32) for points in (old_landmarks, new_landmarks)]
         self.mouth.paint(image, source, old, new, covered, motion, *landmarks)
