@@ -93,7 +93,8 @@ def lift_shades(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Lift what `motion` looked up in dark folds of `source` and stretched, in place; return it.
 
-    Pixels are yet to be multiplied by `ratio`, which brightens what turns to the light and knows nothing of lifts.
+    Pixels are yet to be multiplied by `ratio`, which brightens what turns to the light. The skin beside a fold, which
+    lends its brightness, is in the light already: there the ratio sinks to 1, in place.
     """
     if not cheeks.weight.any():
         return looked_up
@@ -102,9 +103,10 @@ def lift_shades(
     if amount.any():
         part = looked_up[cheeks.box]
         skin = _blurred(_shrunk(part, cheeks.weight.shape), DETAIL * cheeks.unit)
-        brighter = np.maximum(_resized(ratio[cheeks.box], cheeks.weight.shape), 1.0)
+        light = ratio[cheeks.box]
+        light -= np.maximum(light - 1, 0) * _resized(amount, light.shape)
         # A shade is taken out of each channel by itself, for it is redder than the skin beside it.
-        shade = np.maximum(_without_shades(source, coarse, cheeks) / brighter[..., None] - skin, 0.0)
+        shade = cv2.subtract(_without_shades(source, coarse, cheeks), skin)
         lift = np.rint(shade * amount[..., None]).astype(np.uint8)
         part[:] = cv2.add(part, cv2.resize(lift, part.shape[1::-1], interpolation=cv2.INTER_LINEAR))
     return looked_up
