@@ -19,6 +19,7 @@ from mead_manip.artifacts import assets
 from mead_manip.artifacts.schemas import FaceTrack, HeadAsset, ManipulatorWeights, Reconstruction
 from mead_manip.errors import UsageError
 from mead_manip.models.edit_plan import EditPlan, planned_coefs
+from mead_manip.models.edited_skin import for_edits
 from mead_manip.models.face_model import HeadModel, project
 from mead_manip.models.lid_lock import Lids
 from mead_manip.models.lip_lock import Lips
@@ -210,6 +211,7 @@ class Geometry:
 @torch.no_grad()
 def geometry(model: FaceModel, clip: Reconstruction, rows: slice) -> Geometry:
     """Return vertices and landmarks of some frames in pixels of the frame."""
+    model = for_edits(model) if isinstance(model, HeadModel) else model
     head_pose = torch.from_numpy(clip.head_pose[rows])
     vertices = model(
         torch.from_numpy(clip.identity)[None],
