@@ -17,6 +17,7 @@ from mead_manip.rendering.eyes import still_eyes
 from mead_manip.rendering.face_zone import face_zone, interocular
 from mead_manip.rendering.folds import cheeks_of, lift_shades, share_stretch
 from mead_manip.rendering.mouth import MouthPainter
+from mead_manip.rendering.raised_lids import show_eyes
 from mead_manip.rendering.relighting import shading_ratio
 from mead_manip.rendering.warp_pixels import add_positions, halved, join, keep_within, put, seen_change
 
@@ -90,21 +91,21 @@ class WarpRenderer:
         x0, y0, x1, y1 = region
         shift = np.array([x0, y0, 0.0], np.float32)
         old, new = old - shift, new - shift
+        before, after = ((points - shift[:2]).astype(np.float32) for points in (old_landmarks, new_landmarks))
         source = frame[y0:y1, x0:x1]
 
         motion, ratio, covered = surface_motion(old, new, self.mesh.surface, source.shape[:2], self.settings)
         holes = inside(covered)
         fill_and_fade(motion, ratio, covered, holes, reach)
-        motion = still_eyes(motion, covered, new_landmarks - shift[:2])
-        keep_within(motion, ratio, face_zone(old_landmarks - shift[:2], source.shape[:2]))
-        cheeks = cheeks_of(new_landmarks - shift[:2], source.shape[:2])
+        motion = still_eyes(motion, covered, after)
+        keep_within(motion, ratio, face_zone(before, source.shape[:2]))
+        cheeks = cheeks_of(after, source.shape[:2])
         share_stretch(motion, cheeks)
         result = frame.copy()
         image = result[y0:y1, x0:x1]
         put(lift_shades(look_up(source, motion), source, motion, ratio, cheeks), motion, ratio, holes, image)
-
-        landmarks = [(points - shift[:2]).astype(np.float32) for points in (old_landmarks, new_landmarks)]
-        self.mouth.paint(image, source, old, new, covered, motion, *landmarks)
+        show_eyes(image, source, motion, covered, before, after)
+        self.mouth.paint(image, source, old, new, covered, motion, before, after)
         return result
 
 

@@ -1,0 +1,180 @@
+"""Picture and lids of an eye -> its iris, and where on circles about it the eye is in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+
+RADIUS = 0.2  # of the width of an eye: 5.9 mm of 30 mm
+SHARPNESS = 25.0  # weight of the best place over others: high, and a place is picked; low, and all are averaged
+WHITE = 75  # per cent of an eye are darker than white
+OTHERS = 0.5  # weight of the other eye
+RESTS, ASIDE = 4.0, 1.0
+WET = 0.14  # of the height: the rim of the lower lid
+CORNER = 0.14  # of the width: neither iris nor white
+SQUEEZED = 3.0  # pixels of what is in sight, into which what is not is squeezed
+
+STEP = 1 / 64  # of the width of an eye: of the grid on which an iris is sought
+_X, _Y = np.meshgrid(np.arange(-0.5, 0.5001, STEP), np.arange(-0.36, 0.3601, STEP))
+GRID = np.dstack([_X, _Y]).astype(np.float32)
+CANDIDATES = np.ix_(np.abs(GRID[:, 0, 1] + 0.04) < 0.17, np.abs(GRID[0, :, 0]) < 0.31)  # places of its middle
+
+
+def _rings(low: float, high: float) -> Float32[np.ndarray, "size size"]:
+    """Make a kernel that sums up what lies between two circles, in radii of an iris."""
+    reach = int(np.ceil(high * RADIUS / STEP))
+    radius = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) * STEP / RADIUS
+    return ((radius >= low) & (radius <= high)).astype(np.float32)
+
+
+INSIDE, OUTSIDE = _rings(0.0, 0.9), _rings(1.1, 1.5)
+
+
+@dataclass(frozen=True)
+class Lids:
+    """The six points of iBUG-68 about one eye, and coordinates along and across it, from the middle of its corners."""
+
+    points: Float32[np.ndarray, "6 2"]
+
+    @cached_property
+    def along(self) -> Float32[np.ndarray, " xy"]:
+        """From the corner on the left of the picture to the other one, of length 1."""
+        across = self.points[3] - self.points[0]
+        return (across / max(float(np.linalg.norm(across)), 1e-6)).astype(np.float32)
+
+    @cached_property
+    def down(self) -> Float32[np.ndarray, " xy"]:
+        """From the upper lid to the lower one, of length 1."""
+        return np.array([-self.along[1], self.along[0]], np.float32)
+
+    @cached_property
+    def width(self) -> float:
+        """From corner to corner, pixels."""
+        return max(float(np.linalg.norm(self.points[3] - self.points[0])), 1e-6)
+
+    @cached_property
+    def apart(self) -> float:
+        """From lid to lid, pixels."""
+        return float(np.linalg.norm(self.points[[1, 2]] - self.points[[5, 4]], axis=1).mean())
+
+    @cached_property
+    def middle(self) -> Float32[np.ndarray, " xy"]:
+        """Between the corners."""
+        return (0.5 * (self.points[0] + self.points[3])).astype(np.float32)
+
+    def raised(self, new: Float32[np.ndarray, "6 2"]) -> float:
+        """Tell how far the upper lid of `new` is above this one, pixels."""
+        return float(((self.points[[1, 2]] - new[[1, 2]]) @ self.down).mean())
+
+    def own(self, places: Float32[np.ndarray, "*n 2"]) -> Float32[np.ndarray, "*n 2"]:
+        """Turn places of the picture into coordinates along and across the eye."""
+        away = places - self.middle
+        return np.stack([away @ self.along, away @ self.down], axis=-1).astype(np.float32)
+
+    def places(self, own: Float32[np.ndarray, "*n 2"]) -> Float32[np.ndarray, "*n 2"]:
+        """Turn coordinates along and across the eye into places of the picture."""
+        return (self.middle + own[..., :1] * self.along + own[..., 1:] * self.down).astype(np.float32)
+
+    def between(self, own: Float32[np.ndarray, "*n 2"], shade: float) -> Bool[np.ndarray, "*n"]:
+        """Tell what is between the lids, `shade` below the upper one, and not in a corner."""
+        inside = np.abs(own[..., 0]) < (0.5 - CORNER) * self.width
+        wet = 1.0 + WET * self.apart
+        return (own[..., 1] > self.upper(own[..., 0]) + shade) & (own[..., 1] < self.lower(own[..., 0]) - wet) & inside
+
+    def upper(self, along: Float32[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:
+        """Tell how low the upper lid is."""
+        rim = self.own(self.points[[0, 1, 2, 3]])
+        return np.interp(along, rim[:, 0], rim[:, 1]).astype(np.float32)
+
+    def lower(self, along: Float32[np.ndarray, "*n"]) -> Float32[np.ndarray, "*n"]:
+        """Tell how low the lower lid is."""
+        rim = self.own(self.points[[0, 5, 4, 3]])
+        return np.interp(along, rim[:, 0], rim[:, 1]).astype(np.float32)
+
+
+def find_irises(source: UInt8[np.ndarray, "h w 3"], eyes: Sequence[Lids]) -> list[Float32[np.ndarray, " xy"]]:
+    """Return the middle of the iris of each eye, along and across it; eyes look about the same way.
+
+    An average of all places, weighted by how well they fit, does not jump from frame to frame.
+    """
+    fits = [iris_fit(source, lids) for lids in eyes]
+    together = np.sum(fits, axis=0)
+    found = []
+    for lids, fit in zip(eyes, fits, strict=True):
+        fit = ((1.0 - OTHERS) * fit + OTHERS * together)[CANDIDATES]
+        weight = np.exp(SHARPNESS * (fit - fit.max()))[..., None]
+        found.append((lids.width * (weight * GRID[CANDIDATES]).sum(axis=(0, 1)) / weight.sum()).astype(np.float32))
+    return found
+
+
+def iris_fit(source: UInt8[np.ndarray, "h w 3"], lids: Lids) -> Float32[np.ndarray, "grid_h grid_w"]:
+    """Rate the places of `GRID`: inside a circle of an iris's size it is dark, outside light (Daugman 1993); it rests
+    about on the lower lid, as irises of people who look ahead do, and is rather in the middle of the eye."""
+    own = lids.width * GRID
+    light = source[..., 0]  # red: skin and white are bright in it, and an iris of any colour is dark
+    value = cv2.remap(light, lids.places(own), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = lids.between(own, 0.1 * lids.apart)
+    if not seen.any():
+        return np.zeros(GRID.shape[:2], np.float32)
+    # Highlights are as bright as white.
+    white = max(float(np.percentile(value[seen], WHITE)), 1.0)
+    value = np.where(seen, np.minimum(value / white, 1.0), 0.0).astype(np.float32)
+    both = cv2.merge([value, seen.astype(np.float32)])
+    sums = (cv2.filter2D(both, -1, kernel, borderType=cv2.BORDER_CONSTANT) for kernel in (INSIDE, OUTSIDE))
+    inside, outside = (total[..., 0] / (total[..., 1] + 1e-3) for total in sums)
+    rests = lids.own(lids.points[[4, 5]])[:, 1].mean() / lids.width - 0.9 * RADIUS - GRID[..., 1]
+    return (outside - inside - RESTS * rests**2 - ASIDE * GRID[..., 0] ** 2).astype(np.float32)
+
+
+def in_sight(
+    places: Float32[np.ndarray, "h w 2"], lids: Lids, iris: Float32[np.ndarray, " xy"], shade: float
+) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:
+    """Return, for places of an eye, themselves or, where the upper lid of the source hides them, places that it does
+    not hide as far from the middle of the iris, and how far round that is on the iris, pixels."""
+    own = lids.own(places) - iris
+    distance = np.hypot(own[..., 0], own[..., 1])
+    from_top = np.arctan2(np.abs(own[..., 0]), -own[..., 1])
+    radii = np.arange(0.0, float(distance.max()) + 2.0, 1.0)
+    right = own[..., 0] >= 0
+    sides = _hidden(radii, lids, iris, shade)
+    limit = np.where(right, *(np.interp(distance, radii, angle) for angle, _ in sides))
+    # There is less white in sight on the way to a corner than there is under a lid.
+    shorter = np.where(right, *(np.clip(distance, low, high) for _, (low, high) in sides))
+    distance = distance + rise(distance * (limit - from_top), 0.0, 3.0) * (shorter - distance)
+    limit = np.where(limit > 0, np.where(right, *(np.interp(distance, radii, angle) for angle, _ in sides)), 0.0)
+    squeezed = np.minimum(SQUEEZED / np.maximum(distance, 1.0), 0.3 * limit)
+    turned = np.maximum(from_top, limit + squeezed * from_top / np.maximum(limit + squeezed, 1e-6))
+    found = np.stack([np.where(right, 1, -1) * distance * np.sin(turned), -distance * np.cos(turned)], axis=-1)
+    on_iris = 1.0 - rise(distance / (RADIUS * lids.width), 0.95, 1.15)
+    return lids.places((found + iris).astype(np.float32)), on_iris * (distance * (turned - from_top)).astype(np.float32)
+
+
+def _hidden(
+    radii: Float[np.ndarray, " radius"], lids: Lids, iris: Float32[np.ndarray, " xy"], shade: float
+) -> list[tuple[Float32[np.ndarray, " radius"], tuple[float, float]]]:
+    """Return, right and left of the iris, how far from the top, radians, the upper lid hides circles about it, and the
+    radii of the smallest and the largest circle that come out between the lids."""
+    angles = np.linspace(0.0, 2.2, 56)
+    found = []
+    for sign in (1.0, -1.0):
+        own = radii[:, None, None] * np.stack([sign * np.sin(angles), -np.cos(angles)], axis=1) + iris
+        below = own[..., 1] > lids.upper(own[..., 0].astype(np.float32)) + shade
+        first = np.where(below.any(axis=1), below.argmax(axis=1), len(angles) - 1)
+        next_to_it = own[np.arange(len(radii)), np.minimum(first + 1, len(angles) - 1)]
+        known = radii[lids.between(next_to_it.astype(np.float32), shade)]
+        if not known.size:
+            return [(np.zeros(len(radii), np.float32), (0.0, float(radii[-1])))] * 2
+        hidden = cv2.blur(angles[first].astype(np.float32)[None], (5, 1))[0]
+        found.append((hidden, (float(known[0]), float(known[-1]))))
+    return found
+
+
+def rise(value: Float[np.ndarray, "*n"], low: float, high: float) -> Float32[np.ndarray, "*n"]:
+    """Climb smoothly from 0 at `low` to 1 at `high`."""
+    share = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return (share * share * (3.0 - 2.0 * share)).astype(np.float32)
