@@ -135,7 +135,7 @@ def in_sight(
     places: Float32[np.ndarray, "h w 2"], lids: Lids, iris: Float32[np.ndarray, " xy"], shade: float
 ) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:
     """Return, for places of an eye, themselves or, where the upper lid of the source hides them, places that it does
-    not hide as far from the middle of the iris, and how far round that is on the iris, pixels."""
+    not hide as far from the middle of the iris, and how far round that is, pixels."""
     own = lids.own(places) - iris
     distance = np.hypot(own[..., 0], own[..., 1])
     from_top = np.arctan2(np.abs(own[..., 0]), -own[..., 1])
@@ -150,8 +150,8 @@ def in_sight(
     squeezed = np.minimum(SQUEEZED / np.maximum(distance, 1.0), 0.3 * limit)
     turned = np.maximum(from_top, limit + squeezed * from_top / np.maximum(limit + squeezed, 1e-6))
     found = np.stack([np.where(right, 1, -1) * distance * np.sin(turned), -distance * np.cos(turned)], axis=-1)
-    on_iris = 1.0 - rise(distance / (RADIUS * lids.width), 0.95, 1.15)
-    return lids.places((found + iris).astype(np.float32)), on_iris * (distance * (turned - from_top)).astype(np.float32)
+    away = distance * (turned - from_top)
+    return lids.places((found + iris).astype(np.float32)), away.astype(np.float32)
 
 
 def _hidden(

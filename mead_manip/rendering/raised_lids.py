@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from mead_manip.rendering.eyes import EYES
-from mead_manip.rendering.iris import Lids, find_irises, in_sight, rise
+from mead_manip.rendering.iris import RADIUS, Lids, find_irises, in_sight, rise
 
 BAND = 0.24  # of the height of the opening: how far the rim of the upper lid reaches onto the eye
 LOWER_BAND, PER_TRAVEL = 0.25, 3.0  # the lower lid's motion fades within this band, or so many times its travel
@@ -22,6 +22,7 @@ OPEN = (0.15, 0.24)  # height by width of an eye: nothing to fetch from within t
 RAISED = (0.0, 0.1)  # of the height of the opening: lids that rise less than the second uncover little
 CORNERS = (0.28, 0.42)  # of the width, from the middle: beyond there is little white to fetch
 HIGHLIGHT = 0.09  # of the width of an eye: larger than highlights
+GLARE = 88  # per cent of an eye are darker than reflections on its white
 
 
 def show_eyes(
@@ -98,16 +99,19 @@ def _drawn(
     eye, turned = in_sight(places, lids, iris, min(SHADE * lids.apart, PER_RAISED * raised))
     of_eye = rise(from_upper / (BAND * lids.apart), 0, 1)[..., None]
     rim_of_lid = _fetch(source, lid)
-    return rim_of_lid + of_eye * (_eyeball(source, eye + faded, turned, lids) - rim_of_lid)
+    on_iris = 1.0 - rise(np.linalg.norm(lids.own(eye) - iris, axis=-1) / (RADIUS * lids.width), 0.95, 1.15)
+    dull = rise(turned, 0, 2)
+    return rim_of_lid + of_eye * (_eyeball(source, eye + faded, dull, on_iris, lids) - rim_of_lid)
 
 
 def _eyeball(
     source: UInt8[np.ndarray, "h w 3"],
     places: Float32[np.ndarray, "a b 2"],
-    turned: Float32[np.ndarray, "a b"],
+    dull: Float32[np.ndarray, "a b"],
+    on_iris: Float32[np.ndarray, "a b"],
     lids: Lids,
 ) -> Float32[np.ndarray, "a b 3"]:
-    """Look places up, without highlights where they were `turned` to: those do not go round a pupil."""
+    """Look places up, without highlights where they are to be `dull`: those do not go round a pupil."""
     low = np.maximum(np.floor(lids.points.min(axis=0)).astype(int) - 2, 0)
     high = np.ceil(lids.points.max(axis=0)).astype(int) + 3
     eye = source[low[1] : high[1], low[0] : high[0]]
@@ -115,8 +119,14 @@ def _eyeball(
     if eye.size == 0:
         return looked_up
     size = int(HIGHLIGHT * lids.width) | 1
-    dull = cv2.morphologyEx(eye, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    return looked_up + rise(turned, 0, 2)[..., None] * (_fetch(dull, places - low.astype(np.float32)) - looked_up)
+    darker = cv2.morphologyEx(eye, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    # The white is next to skin, which such a filter would draw over it: there no more is known than how bright it is.
+    at = (np.argwhere(np.ones(eye.shape[:2]))[:, ::-1] + low).astype(np.float32)
+    seen = lids.between(lids.own(at), SHADE * lids.apart)
+    white = np.percentile(eye.reshape(-1, 3)[seen], GLARE, axis=0) if seen.any() else np.full(3, 255.0)
+    capped = np.minimum(looked_up, white.astype(np.float32))
+    without = capped + on_iris[..., None] * (_fetch(darker, places - low.astype(np.float32)) - capped)
+    return looked_up + dull[..., None] * (without - looked_up)
 
 
 def _of_nearest(
