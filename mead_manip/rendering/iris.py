@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import no_type_check
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
+from numba import njit
 
 RADIUS = 0.2  # of the width of an eye: 5.9 mm of 30 mm
 SHARPNESS = 25.0  # weight of the best place over others: high, and a place is picked; low, and all are averaged
@@ -17,9 +19,15 @@ OTHERS = 0.5  # weight of the other eye
 RESTS, ASIDE = 4.0, 1.0
 WET = 0.14  # of the height: the rim of the lower lid
 CORNER = 0.14  # of the width: neither iris nor white
+N_RADII = 35  # circles about an iris, up to a bit more than the width of the eye
+ANGLES = np.linspace(0.0, 2.2, 45, dtype=np.float32)  # radians from the top
+TURNS = np.stack([np.stack([sign * np.sin(ANGLES), -np.cos(ANGLES)], axis=1) for sign in (1.0, -1.0)]).astype(
+    np.float32
+)
+SOFT = 3.0  # pixels over which what is too far from the iris is drawn nearer
 SQUEEZED = 3.0  # pixels of what is in sight, into which what is not is squeezed
 
-STEP = 1 / 64  # of the width of an eye: of the grid on which an iris is sought
+STEP = 1 / 40  # of the width of an eye: of the grid on which an iris is sought
 _X, _Y = np.meshgrid(np.arange(-0.5, 0.5001, STEP), np.arange(-0.36, 0.3601, STEP))
 GRID = np.dstack([_X, _Y]).astype(np.float32)
 CANDIDATES = np.ix_(np.abs(GRID[:, 0, 1] + 0.04) < 0.17, np.abs(GRID[0, :, 0]) < 0.31)  # places of its middle
@@ -116,8 +124,8 @@ def iris_fit(source: UInt8[np.ndarray, "h w 3"], lids: Lids) -> Float32[np.ndarr
     """Rate the places of `GRID`: inside a circle of an iris's size it is dark, outside light (Daugman 1993); it rests
     about on the lower lid, as irises of people who look ahead do, and is rather in the middle of the eye."""
     own = lids.width * GRID
-    light = source[..., 0]  # red: skin and white are bright in it, and an iris of any colour is dark
-    value = cv2.remap(light, lids.places(own), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    colours = cv2.remap(source, lids.places(own), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    value = colours[..., 0]  # red: skin and white are bright in it, and an iris of any colour is dark
     seen = lids.between(own, 0.1 * lids.apart)
     if not seen.any():
         return np.zeros(GRID.shape[:2], np.float32)
@@ -132,49 +140,83 @@ def iris_fit(source: UInt8[np.ndarray, "h w 3"], lids: Lids) -> Float32[np.ndarr
 
 
 def in_sight(
-    places: Float32[np.ndarray, "h w 2"], lids: Lids, iris: Float32[np.ndarray, " xy"], shade: float
+    places: Float32[np.ndarray, "h w 2"],
+    wanted: Bool[np.ndarray, "h w"],
+    lids: Lids,
+    iris: Float32[np.ndarray, " xy"],
+    shade: float,
 ) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:
-    """Return, for places of an eye, themselves or, where the upper lid of the source hides them, places that it does
-    not hide as far from the middle of the iris, and how far round that is, pixels."""
-    own = lids.own(places) - iris
-    distance = np.hypot(own[..., 0], own[..., 1])
-    from_top = np.arctan2(np.abs(own[..., 0]), -own[..., 1])
-    radii = np.arange(0.0, float(distance.max()) + 2.0, 1.0)
-    right = own[..., 0] >= 0
-    sides = _hidden(radii, lids, iris, shade)
-    limit = np.where(right, *(np.interp(distance, radii, angle) for angle, _ in sides))
-    # There is less white in sight on the way to a corner than there is under a lid.
-    shorter = np.where(right, *(np.clip(distance, low, high) for _, (low, high) in sides))
-    distance = distance + rise(distance * (limit - from_top), 0.0, 3.0) * (shorter - distance)
-    limit = np.where(limit > 0, np.where(right, *(np.interp(distance, radii, angle) for angle, _ in sides)), 0.0)
-    squeezed = np.minimum(SQUEEZED / np.maximum(distance, 1.0), 0.3 * limit)
-    turned = np.maximum(from_top, limit + squeezed * from_top / np.maximum(limit + squeezed, 1e-6))
-    found = np.stack([np.where(right, 1, -1) * distance * np.sin(turned), -distance * np.cos(turned)], axis=-1)
-    away = distance * (turned - from_top)
-    return lids.places((found + iris).astype(np.float32)), away.astype(np.float32)
+    """Return, for `wanted` places of an eye, themselves or, where the upper lid of the source hides them, places that
+    it does not hide as far from the middle of the iris, and how far round that is, pixels."""
+    step = lids.width / (N_RADII - 5)
+    hidden, reach = _hidden(step, lids, iris, shade)
+    found, away = places.copy(), np.zeros(places.shape[:2], np.float32)
+    _turn(places, wanted, lids.middle, lids.along, lids.down, iris, hidden, reach, np.float32(step), found, away)
+    return found, away
 
 
 def _hidden(
-    radii: Float[np.ndarray, " radius"], lids: Lids, iris: Float32[np.ndarray, " xy"], shade: float
-) -> list[tuple[Float32[np.ndarray, " radius"], tuple[float, float]]]:
-    """Return, right and left of the iris, how far from the top, radians, the upper lid hides circles about it, and the
-    radii of the smallest and the largest circle that come out between the lids."""
-    angles = np.linspace(0.0, 2.2, 56)
-    found = []
-    for sign in (1.0, -1.0):
-        own = radii[:, None, None] * np.stack([sign * np.sin(angles), -np.cos(angles)], axis=1) + iris
-        below = own[..., 1] > lids.upper(own[..., 0].astype(np.float32)) + shade
-        first = np.where(below.any(axis=1), below.argmax(axis=1), len(angles) - 1)
-        next_to_it = own[np.arange(len(radii)), np.minimum(first + 1, len(angles) - 1)]
-        known = radii[lids.between(next_to_it.astype(np.float32), shade)]
-        if not known.size:
-            return [(np.zeros(len(radii), np.float32), (0.0, float(radii[-1])))] * 2
-        hidden = cv2.blur(angles[first].astype(np.float32)[None], (5, 1))[0]
-        found.append((hidden, (float(known[0]), float(known[-1]))))
-    return found
+    step: float, lids: Lids, iris: Float32[np.ndarray, " xy"], shade: float
+) -> tuple[Float32[np.ndarray, "side=2 radius"], Float32[np.ndarray, "side=2 smallest_largest=2"]]:
+    """Return, right and left of the iris, how far from the top, radians, the upper lid hides circles about it, each
+    `step` larger than the one before, and the radii of the smallest and the largest that come out between the lids."""
+    radii = step * np.arange(N_RADII, dtype=np.float32)
+    own = radii[:, None, None] * TURNS[:, None] + iris  # side radius angle xy
+    below = own[..., 1] > lids.upper(own[..., 0]) + shade
+    first = np.where(below.any(axis=2), below.argmax(axis=2), len(ANGLES) - 1)
+    beyond = np.minimum(first + 1, len(ANGLES) - 1)[..., None, None]
+    known = lids.between(np.take_along_axis(own, beyond, axis=2)[:, :, 0], shade)
+    if not known.any(axis=1).all():
+        return np.zeros(known.shape, np.float32), np.array([[0.0, radii[-1]]] * 2, np.float32)
+    reach = [(radii[side][0], radii[side][-1]) for side in known]
+    return cv2.blur(ANGLES[first], (3, 1)), np.array(reach, np.float32)
 
 
 def rise(value: Float[np.ndarray, "*n"], low: float, high: float) -> Float32[np.ndarray, "*n"]:
     """Climb smoothly from 0 at `low` to 1 at `high`."""
     share = np.clip((value - low) / (high - low), 0.0, 1.0)
     return (share * share * (3.0 - 2.0 * share)).astype(np.float32)
+
+
+# ---- kernels -------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True, inline="always")
+@no_type_check
+def _at(table: np.ndarray, place: float) -> float:
+    low = min(int(place), table.shape[0] - 2)
+    share = min(place - low, np.float32(1.0))
+    return table[low] + share * (table[low + 1] - table[low])
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _turn(
+    places: np.ndarray, wanted: np.ndarray, middle: np.ndarray, along: np.ndarray, down: np.ndarray, iris: np.ndarray,
+    hidden: np.ndarray, reach: np.ndarray, step: float, found: np.ndarray, away: np.ndarray,
+) -> None:  # fmt: skip
+    zero, one, two, three = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(3.0)
+    for row in range(places.shape[0]):
+        for column in range(places.shape[1]):
+            if not wanted[row, column]:
+                continue
+            x, y = places[row, column, 0] - middle[0], places[row, column, 1] - middle[1]
+            u, v = x * along[0] + y * along[1] - iris[0], x * down[0] + y * down[1] - iris[1]
+            side, sign = (0, one) if u >= zero else (1, -one)
+            distance, from_top = np.sqrt(u * u + v * v), np.arctan2(abs(u), -v)
+            limit = _at(hidden[side], distance / step)
+            if limit <= zero:
+                continue
+            # There is less white in sight on the way to a corner than there is under a lid.
+            share = min(max(distance * (limit - from_top) / np.float32(SOFT), zero), one)
+            shorter = min(max(distance, reach[side, 0]), reach[side, 1])
+            distance += share * share * (three - two * share) * (shorter - distance)
+            limit = _at(hidden[side], distance / step)
+            squeezed = min(np.float32(SQUEEZED) / max(distance, one), np.float32(0.3) * limit)
+            turned = limit + squeezed * from_top / max(limit + squeezed, np.float32(1e-6))
+            if turned <= from_top:
+                continue
+            away[row, column] = distance * (turned - from_top)
+            u, v = iris[0] + sign * distance * np.sin(turned), iris[1] - distance * np.cos(turned)
+            found[row, column, 0] = middle[0] + u * along[0] + v * down[0]
+            found[row, column, 1] = middle[1] + u * along[1] + v * down[1]

@@ -7,12 +7,15 @@ the shadow below them go along with their lid.
 
 from __future__ import annotations
 
+from typing import no_type_check
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
+from numba import njit
 
 from mead_manip.rendering.eyes import EYES
-from mead_manip.rendering.iris import RADIUS, Lids, find_irises, in_sight, rise
+from mead_manip.rendering.iris import GRID, RADIUS, Lids, find_irises, in_sight, rise
 
 BAND = 0.24  # of the height of the opening: how far the rim of the upper lid reaches onto the eye
 LOWER_BAND, PER_TRAVEL = 0.25, 3.0  # the lower lid's motion fades within this band, or so many times its travel
@@ -48,14 +51,14 @@ def show_eyes(
         if amount == 0.0 or found is None:
             continue
         (x0, y0, x1, y1), opening = found
-        places = np.dstack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))).astype(np.float32)
-        drawn = _drawn(source, motion[y0:y1, x0:x1], opening, places, lids, iris, up)
-        if drawn is None:
-            continue
-        before = image[y0:y1, x0:x1]
-        aside = np.abs((places - lids.middle) @ lids.along) / lids.width
-        mixed = before + (amount * (1.0 - rise(aside, *CORNERS)))[..., None] * (drawn - before)
-        np.copyto(before, np.rint(np.clip(mixed, 0, 255)).astype(np.uint8), where=opening[..., None] > 0)
+        places = np.empty((y1 - y0, x1 - x0, 2), np.float32)
+        places[..., 0], places[..., 1] = np.arange(x0, x1), np.arange(y0, y1)[:, None]
+        away = lids.own(places)
+        weight = np.float32(amount) * (1.0 - rise(np.abs(away[..., 0]) / lids.width, *CORNERS))
+        weight[opening == 0] = 0.0
+        layers = _layers(source, motion[y0:y1, x0:x1], opening, places, away[..., 1] >= 0, lids, iris, up)
+        if layers is not None:
+            _mix(*layers, weight, image[y0:y1, x0:x1])
 
 
 def opening_of(
@@ -73,18 +76,18 @@ def opening_of(
     return ((x0, y0, x1, y1), opening) if opening.any() else None
 
 
-def _drawn(
+def _layers(
     source: UInt8[np.ndarray, "h w 3"],
     motion: Float32[np.ndarray, "a b 2"],
     opening: UInt8[np.ndarray, "a b"],
     places: Float32[np.ndarray, "a b 2"],
+    below: Bool[np.ndarray, "a b"],
     lids: Lids,
     iris: Float32[np.ndarray, " xy"],
     raised: float,
-) -> Float32[np.ndarray, "a b 3"] | None:
-    """Return the eye in its new opening; None where that ends at the border of the picture."""
+) -> tuple[np.ndarray, ...] | None:
+    """Return what `_mix` puts together; None where the opening ends at the border of the picture."""
     rim = cv2.dilate(opening, np.ones((3, 3), np.uint8)) & ~opening
-    below = (places - lids.middle) @ lids.down >= 0
     upper, lower = rim & ~below, rim & below
     if not (upper.any() and lower.any()):
         return None
@@ -95,38 +98,34 @@ def _drawn(
     faded = of_lower * (1.0 - beyond)[..., None]
     # Where lids meet their motions blend.
     share = (from_lower / np.maximum(from_upper + from_lower, 1e-6))[..., None]
-    lid = places + share * of_upper + (1.0 - share) * faded
-    eye, turned = in_sight(places, lids, iris, min(SHADE * lids.apart, PER_RAISED * raised))
-    of_eye = rise(from_upper / (BAND * lids.apart), 0, 1)[..., None]
-    rim_of_lid = _fetch(source, lid)
-    on_iris = 1.0 - rise(np.linalg.norm(lids.own(eye) - iris, axis=-1) / (RADIUS * lids.width), 0.95, 1.15)
-    dull = rise(turned, 0, 2)
-    return rim_of_lid + of_eye * (_eyeball(source, eye + faded, dull, on_iris, lids) - rim_of_lid)
+    lid = _fetch(source, places + share * of_upper + (1.0 - share) * faded)
+    eye, turned = in_sight(places, opening > 0, lids, iris, min(SHADE * lids.apart, PER_RAISED * raised))
+    on_iris = 1.0 - rise(cv2.magnitude(*cv2.split(lids.own(eye) - iris)) / (RADIUS * lids.width), 0.95, 1.15)
+    eye += faded
+    without, white = _without_highlights(source, eye, lids)
+    of_eye = rise(from_upper / (BAND * lids.apart), 0, 1)
+    return lid, _fetch(source, eye), without, white, on_iris, rise(turned, 0, 2), of_eye
 
 
-def _eyeball(
-    source: UInt8[np.ndarray, "h w 3"],
-    places: Float32[np.ndarray, "a b 2"],
-    dull: Float32[np.ndarray, "a b"],
-    on_iris: Float32[np.ndarray, "a b"],
-    lids: Lids,
-) -> Float32[np.ndarray, "a b 3"]:
-    """Look places up, without highlights where they are to be `dull`: those do not go round a pupil."""
+def _without_highlights(
+    source: UInt8[np.ndarray, "h w 3"], places: Float32[np.ndarray, "a b 2"], lids: Lids
+) -> tuple[UInt8[np.ndarray, "a b 3"], Float32[np.ndarray, " rgb=3"]]:
+    """Look places on an iris up, but for highlights, which do not go round a pupil, and tell how bright the white is.
+
+    The white is next to skin, which such a filter would draw over it: of its highlights no more is known than that.
+    """
     low = np.maximum(np.floor(lids.points.min(axis=0)).astype(int) - 2, 0)
     high = np.ceil(lids.points.max(axis=0)).astype(int) + 3
     eye = source[low[1] : high[1], low[0] : high[0]]
-    looked_up = _fetch(source, places)
     if eye.size == 0:
-        return looked_up
+        return _fetch(source, places), np.full(3, 255, np.float32)
     size = int(HIGHLIGHT * lids.width) | 1
     darker = cv2.morphologyEx(eye, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    # The white is next to skin, which such a filter would draw over it: there no more is known than how bright it is.
-    at = (np.argwhere(np.ones(eye.shape[:2]))[:, ::-1] + low).astype(np.float32)
-    seen = lids.between(lids.own(at), SHADE * lids.apart)
-    white = np.percentile(eye.reshape(-1, 3)[seen], GLARE, axis=0) if seen.any() else np.full(3, 255.0)
-    capped = np.minimum(looked_up, white.astype(np.float32))
-    without = capped + on_iris[..., None] * (_fetch(darker, places - low.astype(np.float32)) - capped)
-    return looked_up + dull[..., None] * (without - looked_up)
+    own = lids.width * GRID
+    seen = lids.between(own, SHADE * lids.apart)
+    colours = _fetch(source, lids.places(own))[seen] if seen.any() else np.full((1, 3), 255)
+    white = np.percentile(colours, GLARE, axis=0).astype(np.float32)
+    return cv2.remap(darker, places - low.astype(np.float32), None, cv2.INTER_LINEAR), white
 
 
 def _of_nearest(
@@ -139,5 +138,27 @@ def _of_nearest(
     return distance, cv2.blur(moves[label], (3, 3))
 
 
-def _fetch(source: UInt8[np.ndarray, "h w 3"], places: Float32[np.ndarray, "a b 2"]) -> Float32[np.ndarray, "a b 3"]:
-    return cv2.remap(source, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+def _fetch(source: UInt8[np.ndarray, "h w 3"], places: Float32[np.ndarray, "a b 2"]) -> UInt8[np.ndarray, "a b 3"]:
+    return cv2.remap(source, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+# ---- kernels -------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _mix(
+    lid: np.ndarray, eye: np.ndarray, without: np.ndarray, white: np.ndarray, on_iris: np.ndarray, dull: np.ndarray,
+    of_eye: np.ndarray, weight: np.ndarray, image: np.ndarray,
+) -> None:  # fmt: skip
+    for y in range(lid.shape[0]):
+        for x in range(lid.shape[1]):
+            if weight[y, x] <= np.float32(0.0):
+                continue
+            for k in range(3):
+                value = np.float32(eye[y, x, k])
+                capped = min(value, white[k])
+                value += dull[y, x] * (capped + on_iris[y, x] * (without[y, x, k] - capped) - value)
+                value = lid[y, x, k] + of_eye[y, x] * (value - lid[y, x, k])
+                before = np.float32(image[y, x, k])
+                image[y, x, k] = np.uint8(before + weight[y, x] * (value - before) + np.float32(0.5))
