@@ -21,7 +21,7 @@ from mead_manip.stages.running import plan
 from mead_manip.stages.running.runner import Progress, Summary
 
 STAGE = "compare"
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 SCHEMA = "comparison/1"
 # An edit alone, whatever the settings of `edit` are.
 PLAIN: dict[str, Any] = {"side_by_side": False, "grid": False, "styles": 0, "preview": 0, "trim": False}

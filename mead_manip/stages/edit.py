@@ -41,7 +41,7 @@ from mead_manip.stages.editing.edit_video import COMMENT, write_video
 from mead_manip.stages.learning.trained import run_of, weights_of
 from mead_manip.stages.running.runner import Progress, Summary
 
-STAGE_VERSION = 6  # 6: teeth in the hue of skin, dark molars; shut eyes stay shut; no fading at cuts
+STAGE_VERSION = 7  # 7: teeth stay as tall as they are; folds fade with the skin they lie in; irises stay round
 RECIPE_SCHEMA = "edit/2"
 # Decided by the plans, whose record is in the key, or by the key of the face track.
 _ELSEWHERE = (
