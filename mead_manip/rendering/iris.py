@@ -145,14 +145,16 @@ def in_sight(
     lids: Lids,
     iris: Float32[np.ndarray, " xy"],
     shade: float,
-) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"]]:
+) -> tuple[Float32[np.ndarray, "h w 2"], Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
     """Return, for `wanted` places of an eye, themselves or, where the upper lid of the source hides them, places that
-    it does not hide as far from the middle of the iris, and how far round that is, pixels."""
+    it does not hide as far from the middle of the iris, how far round that is, and how far from the middle, pixels."""
     step = lids.width / (N_RADII - 5)
     hidden, reach = _hidden(step, lids, iris, shade)
-    found, away = places.copy(), np.zeros(places.shape[:2], np.float32)
-    _turn(places, wanted, lids.middle, lids.along, lids.down, iris, hidden, reach, np.float32(step), found, away)
-    return found, away
+    found, away, radius = places.copy(), np.zeros(wanted.shape, np.float32), np.zeros(wanted.shape, np.float32)
+    _turn(
+        places, wanted, lids.middle, lids.along, lids.down, iris, hidden, reach, np.float32(step), found, away, radius
+    )
+    return found, away, radius
 
 
 def _hidden(
@@ -194,6 +196,7 @@ def _at(table: np.ndarray, place: float) -> float:
 def _turn(
     places: np.ndarray, wanted: np.ndarray, middle: np.ndarray, along: np.ndarray, down: np.ndarray, iris: np.ndarray,
     hidden: np.ndarray, reach: np.ndarray, step: float, found: np.ndarray, away: np.ndarray,
+    radius: np.ndarray,
 ) -> None:  # fmt: skip
     zero, one, two, three = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(3.0)
     for row in range(places.shape[0]):
@@ -204,6 +207,7 @@ def _turn(
             u, v = x * along[0] + y * along[1] - iris[0], x * down[0] + y * down[1] - iris[1]
             side, sign = (0, one) if u >= zero else (1, -one)
             distance, from_top = np.sqrt(u * u + v * v), np.arctan2(abs(u), -v)
+            radius[row, column] = distance
             limit = _at(hidden[side], distance / step)
             if limit <= zero:
                 continue
@@ -216,6 +220,7 @@ def _turn(
             turned = limit + squeezed * from_top / max(limit + squeezed, np.float32(1e-6))
             if turned <= from_top:
                 continue
+            radius[row, column] = distance
             away[row, column] = distance * (turned - from_top)
             u, v = iris[0] + sign * distance * np.sin(turned), iris[1] - distance * np.cos(turned)
             found[row, column, 0] = middle[0] + u * along[0] + v * down[0]

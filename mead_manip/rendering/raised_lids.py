@@ -11,7 +11,7 @@ from typing import no_type_check
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int32, UInt8
 from numba import njit
 
 from mead_manip.rendering.eyes import EYES
@@ -91,20 +91,21 @@ def _layers(
     upper, lower = rim & ~below, rim & below
     if not (upper.any() and lower.any()):
         return None
-    from_upper, of_upper = _of_nearest(motion, upper)
-    from_lower, of_lower = _of_nearest(motion, lower)
-    travel = -(of_lower @ lids.down)
-    beyond = rise(from_lower / np.maximum(PER_TRAVEL * travel, LOWER_BAND * lids.apart), 0, 1)
-    faded = of_lower * (1.0 - beyond)[..., None]
-    # Where lids meet their motions blend.
-    share = (from_lower / np.maximum(from_upper + from_lower, 1e-6))[..., None]
-    lid = _fetch(source, places + share * of_upper + (1.0 - share) * faded)
-    eye, turned = in_sight(places, opening > 0, lids, iris, min(SHADE * lids.apart, PER_RAISED * raised))
-    on_iris = 1.0 - rise(cv2.magnitude(*cv2.split(lids.own(eye) - iris)) / (RADIUS * lids.width), 0.95, 1.15)
+    lid, faded, of_eye = places.copy(), np.zeros_like(places), np.zeros(opening.shape, np.float32)
+    near_upper, near_lower = _nearest(motion, upper), _nearest(motion, lower)
+    _slide(*near_upper, *near_lower, opening, lids.down, np.float32(lids.apart), lid, faded, of_eye)
+    eye, turned, radius = in_sight(places, opening > 0, lids, iris, min(SHADE * lids.apart, PER_RAISED * raised))
     eye += faded
     without, white = _without_highlights(source, eye, lids)
-    of_eye = rise(from_upper / (BAND * lids.apart), 0, 1)
-    return lid, _fetch(source, eye), without, white, on_iris, rise(turned, 0, 2), of_eye
+    return (
+        _fetch(source, lid),
+        _fetch(source, eye),
+        without,
+        white,
+        radius / np.float32(RADIUS * lids.width),
+        turned,
+        of_eye,
+    )
 
 
 def _without_highlights(
@@ -128,14 +129,15 @@ def _without_highlights(
     return cv2.remap(darker, places - low.astype(np.float32), None, cv2.INTER_LINEAR), white
 
 
-def _of_nearest(
-    part: Float32[np.ndarray, "h w 2"], rim: UInt8[np.ndarray, "h w"]
-) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w 2"]]:
-    """Return how far each pixel is from the rim of a lid, and the motion of that rim where it is nearest."""
+def _nearest(
+    motion: Float32[np.ndarray, "a b 2"], rim: UInt8[np.ndarray, "a b"]
+) -> tuple[Float32[np.ndarray, "a b"], Int32[np.ndarray, "a b"], Float32[np.ndarray, "label 2"]]:
+    """Return how far each pixel is from the rim of a lid, the label of the pixel of the rim that is nearest, and the
+    motion of each label."""
     distance, label = cv2.distanceTransformWithLabels(1 - rim, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     moves = np.zeros((int(label.max()) + 1, 2), np.float32)
-    moves[label[rim > 0]] = part[rim > 0]
-    return distance, cv2.blur(moves[label], (3, 3))
+    moves[label[rim > 0]] = motion[rim > 0]
+    return distance, label, moves
 
 
 def _fetch(source: UInt8[np.ndarray, "h w 3"], places: Float32[np.ndarray, "a b 2"]) -> UInt8[np.ndarray, "a b 3"]:
@@ -147,18 +149,51 @@ def _fetch(source: UInt8[np.ndarray, "h w 3"], places: Float32[np.ndarray, "a b 
 
 @njit(cache=True, nogil=True)
 @no_type_check
+def _slide(
+    from_upper: np.ndarray, upper: np.ndarray, of_upper: np.ndarray, from_lower: np.ndarray, lower: np.ndarray,
+    of_lower: np.ndarray, opening: np.ndarray, down: np.ndarray, apart: float, lid: np.ndarray, faded: np.ndarray,
+    of_eye: np.ndarray,
+) -> None:  # fmt: skip
+    """Move `lid` along with the lids, tell what the eye has of the lower lid's motion, and how far it is no lid."""
+    one, two, three = np.float32(1.0), np.float32(2.0), np.float32(3.0)
+    for y in range(opening.shape[0]):
+        for x in range(opening.shape[1]):
+            if not opening[y, x]:
+                continue
+            low, high = of_lower[lower[y, x]], of_upper[upper[y, x]]
+            travel = -(low[0] * down[0] + low[1] * down[1])
+            far = max(np.float32(PER_TRAVEL) * travel, np.float32(LOWER_BAND) * apart, np.float32(1e-3))
+            fade = one - min(from_lower[y, x] / far, one)
+            fade = fade * fade * (three - two * fade)
+            # Where lids meet their motions blend.
+            share = from_lower[y, x] / max(from_upper[y, x] + from_lower[y, x], np.float32(1e-6))
+            for k in range(2):
+                faded[y, x, k] = fade * low[k]
+                lid[y, x, k] += share * high[k] + (one - share) * fade * low[k]
+            way = min(from_upper[y, x] / (np.float32(BAND) * apart), one)
+            of_eye[y, x] = way * way * (three - two * way)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
 def _mix(
-    lid: np.ndarray, eye: np.ndarray, without: np.ndarray, white: np.ndarray, on_iris: np.ndarray, dull: np.ndarray,
+    lid: np.ndarray, eye: np.ndarray, without: np.ndarray, white: np.ndarray, radii: np.ndarray, turned: np.ndarray,
     of_eye: np.ndarray, weight: np.ndarray, image: np.ndarray,
 ) -> None:  # fmt: skip
+    zero, half, one, two, three = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0), np.float32(3.0)
     for y in range(lid.shape[0]):
         for x in range(lid.shape[1]):
             if weight[y, x] <= np.float32(0.0):
                 continue
+            # Whatever was turned by 2 pixels is without highlights; an iris ends between these shares of its radius.
+            dull = min(turned[y, x] * half, one)
+            dull = dull * dull * (three - two * dull)
+            off_iris = min(max((radii[y, x] - np.float32(0.95)) * np.float32(5.0), zero), one)
+            on_iris = one - off_iris * off_iris * (three - two * off_iris)
             for k in range(3):
                 value = np.float32(eye[y, x, k])
                 capped = min(value, white[k])
-                value += dull[y, x] * (capped + on_iris[y, x] * (without[y, x, k] - capped) - value)
+                value += dull * (capped + on_iris * (without[y, x, k] - capped) - value)
                 value = lid[y, x, k] + of_eye[y, x] * (value - lid[y, x, k])
                 before = np.float32(image[y, x, k])
                 image[y, x, k] = np.uint8(before + weight[y, x] * (value - before) + np.float32(0.5))

@@ -30,7 +30,7 @@ def test_what_is_in_sight_stays_and_what_is_not_keeps_its_distance_from_the_iris
     lids, iris = Lids(landmarks(8.0)[36:42]), np.array([2.0, -2.0], np.float32)
     y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
     places = np.dstack([x, y])[40:100, 50:110]
-    found, _ = in_sight(places, np.ones(places.shape[:2], bool), lids, iris, 1.0)
+    found, away, _ = in_sight(places, np.ones(places.shape[:2], bool), lids, iris, 1.0)
     moved = np.linalg.norm(found - places, axis=2) > 0.01
     centre = MIDDLE + iris
     near = np.linalg.norm(places - centre, axis=2) < 18
@@ -39,4 +39,4 @@ def test_what_is_in_sight_stays_and_what_is_not_keeps_its_distance_from_the_iris
     np.testing.assert_allclose(
         np.linalg.norm(found - centre, axis=2)[near], np.linalg.norm(places - centre, axis=2)[near], atol=1.0
     )
-    assert (lids.own(found)[..., 1][near & moved] > -9.0).all()
+    assert (lids.own(found)[..., 1][near & moved] > -9.0).all() and (away[near & moved] > 0).all()
