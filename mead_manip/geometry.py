@@ -1,11 +1,19 @@
 """Similarity transforms, rotations, smoothing: numpy arrays only. Transforms are named target_from_source."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from mead_manip.errors import UsageError
 
 _TINY = 1e-12
+
+
+def rise(value: Any, low: float, high: float) -> Any:
+    """Climb from 0 at `low` to 1 at `high`, smoothly (3 x^2 - 2 x^3); falls where `low` is the larger. Any shape."""
+    share = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
 
 
 # ---- similarity and affine transforms -----------------------------------------------------------------------------

@@ -132,3 +132,11 @@ def test_points_along_a_line_are_evenly_spaced_and_keep_its_ends():
     line = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 1.0]])
     points = points_along(line, 5)
     assert np.allclose(points, [[0, 0], [1, 0], [2, 0], [3, 0], [3, 1]])
+
+
+def test_a_rise_is_flat_at_its_ends_half_way_in_the_middle_and_falls_the_other_way_round():
+    values = np.linspace(-1, 3, 401)
+    up = geometry.rise(values, 0.0, 2.0)
+    assert up[values <= 0].max() == 0 and up[values >= 2].min() == 1 and geometry.rise(1.0, 0.0, 2.0) == 0.5
+    assert (np.diff(up) >= 0).all() and np.diff(up).max() < 1.6 * 0.01 / 2
+    assert np.allclose(geometry.rise(values, 2.0, 0.0), 1 - up)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from mead_manip.geometry import rise
 from mead_manip.models.face_model import HeadModel
 
 FROWNS = ("AU4_L", "AU4_R")
@@ -84,9 +85,3 @@ def whole_nose(
     share = (1.0 - rise(np.linalg.norm(rest - middle, axis=1), *NOSE)) * rise(from_lips, *LIPS_STAY)
     common = share @ motion / share.sum()
     return motion + AS_ONE * share[:, None] * (common - motion)
-
-
-def rise(values: Float32[np.ndarray, " n"], low: float, high: float) -> Float32[np.ndarray, " n"]:
-    """Climb smoothly from 0 at `low` to 1 at `high`."""
-    share = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return (share * share * (3.0 - 2.0 * share)).astype(np.float32)

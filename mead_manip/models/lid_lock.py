@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from mead_manip.geometry import rise
 from mead_manip.models.face_model import HeadModel
 
 # Opening against the person's own open eye: up to here shut, from here on open.
@@ -72,5 +73,4 @@ def openness(landmarks_px: Float32[np.ndarray, "frame 68 2"]) -> Float32[np.ndar
     eyes = np.linalg.norm(landmarks_px[:, EYES[0]] - landmarks_px[:, EYES[1]], axis=1)
     gap = apart / np.maximum(eyes, 1e-6)[:, None]
     own = np.maximum(np.percentile(gap, WIDE, axis=0), LEAST_OPEN) if len(gap) else LEAST_OPEN
-    share = np.clip((gap / own - SHUT) / (OPEN - SHUT), 0.0, 1.0)
-    return (share * share * (3.0 - 2.0 * share)).astype(np.float32)
+    return rise(gap / own, SHUT, OPEN).astype(np.float32)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64
 
+from mead_manip.geometry import rise
 from mead_manip.models.face_model import HeadModel
 from mead_manip.models.posed_faces import FaceModel
 
@@ -148,5 +149,4 @@ def widest(gap: Float32[np.ndarray, " frame"]) -> Float32[np.ndarray, " frame"]:
 
 def _fallen(value: Float[np.ndarray, " frame"], start: float, end: float) -> Float32[np.ndarray, " frame"]:
     """Fall from 1 at `start` to 0 at `end`, smoothly."""
-    share = np.clip((end - value) / (end - start), 0.0, 1.0)
-    return (share * share * (3.0 - 2.0 * share)).astype(np.float32)
+    return rise(value, end, start).astype(np.float32)

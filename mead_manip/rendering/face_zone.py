@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32
 
+from mead_manip.geometry import rise
+
 FOREHEAD = 0.8  # height of the forehead above the eyes, in distances from eyes to chin
 FREE, REACH = 0.3, 0.55  # inter-ocular distances about the outline: an edit fades from the one to the other
 
@@ -33,6 +35,5 @@ def face_zone(landmarks_px: Float[np.ndarray, "68 2"], size: tuple[int, int]) ->
     if not outside.any():
         return np.ones(size, np.float32)
     distance = 2 * cv2.distanceTransform(outside, cv2.DIST_L2, 5)
-    share = np.clip((REACH - distance / interocular(landmarks_px)) / (REACH - FREE), 0.0, 1.0)
-    zone = (share * share * (3 - 2 * share)).astype(np.float32)
+    zone = rise(distance / interocular(landmarks_px), REACH, FREE).astype(np.float32)
     return cv2.resize(zone, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numba import njit
 
+from mead_manip.geometry import rise
 from mead_manip.rendering.face_zone import interocular
 
 CELLS = 60  # to an inter-ocular distance, at most: folds are told at this resolution
@@ -65,9 +66,9 @@ def cheeks_of(landmarks: Float32[np.ndarray, "68 2"], size: tuple[int, int]) -> 
         cv2.fillConvexPoly(mask, hull, inside)
         return cv2.distanceTransform(mask, cv2.DIST_L2, 5) * np.float32(cell / apart)
 
-    weight = _ramp(drawn(outline, 1), 0.0, RIM)
+    weight = rise(drawn(outline, 1), 0.0, RIM).astype(np.float32)
     for part, kept, free in KEPT:
-        weight *= _ramp(drawn(landmarks[part], 0), kept, free)
+        weight *= rise(drawn(landmarks[part], 0), kept, free)
     return Cheeks(box, weight, cell, apart / cell)
 
 
@@ -140,12 +141,7 @@ def _opened(motion: Float32[np.ndarray, "rows columns 2"], cell: float) -> Float
     # The smaller singular value of the Jacobian of places; skin that lies turned over has no length left.
     half, area = 0.5 * (a * a + b * b + c * c + d * d), np.maximum(a * d - b * c, 0.0)
     least = np.sqrt(np.maximum(half - np.sqrt(np.maximum(half * half - area * area, 0.0)), 0.0))
-    return _ramp(-least, -OPENED[0], -OPENED[1])
-
-
-def _ramp(value: Float32[np.ndarray, "rows columns"], low: float, high: float) -> Float32[np.ndarray, "rows columns"]:
-    share = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return (share * share * (3.0 - 2.0 * share)).astype(np.float32)
+    return rise(least, *OPENED).astype(np.float32)
 
 
 def _around(amount: Float32[np.ndarray, "rows columns"], sigma: float) -> Float32[np.ndarray, "rows columns"]:

@@ -9,7 +9,7 @@ from typing import no_type_check
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from numba import njit
 
 RADIUS = 0.2  # of the width of an eye: 5.9 mm of 30 mm
@@ -172,12 +172,6 @@ def _hidden(
         return np.zeros(known.shape, np.float32), np.array([[0.0, radii[-1]]] * 2, np.float32)
     reach = [(radii[side][0], radii[side][-1]) for side in known]
     return cv2.blur(ANGLES[first], (3, 1)), np.array(reach, np.float32)
-
-
-def rise(value: Float[np.ndarray, "*n"], low: float, high: float) -> Float32[np.ndarray, "*n"]:
-    """Climb smoothly from 0 at `low` to 1 at `high`."""
-    share = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return (share * share * (3.0 - 2.0 * share)).astype(np.float32)
 
 
 # ---- kernels -------------------------------------------------------------------------------------------------------

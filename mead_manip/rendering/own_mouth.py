@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from mead_manip.geometry import rise
+
 UPPER_LIP, LOWER_LIP = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # iBUG-68, their inner rims
 # In inter-ocular distances:
 RIM = 0.014  # as wide a rim of an opening may still be lip
@@ -42,7 +44,7 @@ class Between:
     @property
     def lower_part(self) -> Float32[np.ndarray, "h w"]:
         """Tell the pixels near the lower lip, 1, from those near the upper one, 0."""
-        return _smooth(_ramp(self.above / np.maximum(self.above + self.below, 1.0), 0.3, 0.7)).astype(np.float32)
+        return rise(self.above / np.maximum(self.above + self.below, 1.0), 0.3, 0.7).astype(np.float32)
 
 
 def between_lips(landmarks: Float32[np.ndarray, "68 2"], size: tuple[int, int]) -> Between:
@@ -136,10 +138,10 @@ def seen_inside(
     paleness = relative[:, 1] / np.maximum(relative[:, 0], 1e-4)
     tooth = _ramp(brightness, *BRIGHT) * _ramp(paleness, *PALE)
     no_lip = np.maximum(tooth, 1.0 - _ramp(brightness, *DEEP))
-    inside = float(max(_smooth(_ramp(gap, *SURELY_OPEN)), _smooth(_ramp(no_lip.mean(), *MOSTLY))))
-    teeth = float(_smooth(_ramp(tooth.mean(), *ROW) * _ramp(gap, *PARTED)))  # lips may shine, too
+    inside = float(max(rise(gap, *SURELY_OPEN), rise(no_lip.mean(), *MOSTLY)))
+    teeth = float(rise(_ramp(tooth.mean(), *ROW) * _ramp(gap, *PARTED), 0.0, 1.0))  # lips may shine, too
     closed = _ramp(brightness, *DEEP) * _ramp(paleness, *RED)
-    clenched = float(_smooth(_ramp(closed[middle].mean(), *CLENCHED))) if middle.any() else 0.0
+    clenched = float(rise(closed[middle].mean(), *CLENCHED)) if middle.any() else 0.0
     if teeth == 0.0:
         return Seen(inside, teeth, clenched, nothing, nothing)
     lit = np.percentile(pixels[tooth >= np.percentile(tooth, 70)], 75, axis=0)
@@ -167,9 +169,5 @@ def _depth_inside(mask: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
 
 
 def _ramp(value: Any, start: float, end: float) -> Any:
-    """Rise from 0 at `start` to 1 at `end`."""
+    """Climb from 0 at `start` to 1 at `end`, evenly."""
     return np.clip((value - start) / (end - start), 0.0, 1.0)
-
-
-def _smooth(share: Any) -> Any:
-    return share * share * (3.0 - 2.0 * share)

@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
 from numba import njit
 
+from mead_manip.geometry import rise
 from mead_manip.rendering.eyes import EYES
-from mead_manip.rendering.iris import GRID, RADIUS, Lids, find_irises, in_sight, rise
+from mead_manip.rendering.iris import GRID, RADIUS, Lids, find_irises, in_sight
 
 BAND = 0.24  # of the height of the opening: how far the rim of the upper lid reaches onto the eye
 LOWER_BAND, PER_TRAVEL = 0.25, 3.0  # the lower lid's motion fades within this band, or so many times its travel
