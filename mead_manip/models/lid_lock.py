@@ -14,7 +14,7 @@ from mead_manip.geometry import rise
 from mead_manip.models.face_model import HeadModel
 
 # Opening against the person's own open eye: up to here shut, from here on open.
-SHUT, OPEN = 0.35, 0.65
+SHUT, OPEN = 0.45, 0.85
 WIDE = 90  # percentile of a clip's openings that counts as the open eye
 LEAST_OPEN = 0.06  # in distances of the outer eye corners: a clip, or a picture, may show shut eyes only
 UPPER, LOWER = [[43, 44], [37, 38]], [[47, 46], [41, 40]]  # iBUG-68, left and right

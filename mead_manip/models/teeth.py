@@ -16,7 +16,9 @@ from mead_manip.models.face_model import HeadModel, rotation
 SEATS = {"teeth_upper": (0.0, -0.015, 0.075), "teeth_lower": (0.0, -0.06, 0.075)}  # dm across, up, forward
 
 
-LIT_TO, DARK_FROM = 0.06, 0.22  # dm behind the incisors: the canines, the molars
+# dm behind the incisors: the canines, the molars. Of the lower teeth incisors alone see light.
+LIT_TO, DARK_FROM = 0.06, 0.22
+LOWER_LIT_TO, LOWER_DARK_FROM = 0.02, 0.1
 IN_THE_DARK = 0.1  # of the light that falls on the incisors
 
 
@@ -30,16 +32,20 @@ def seat_teeth(
 
 
 def light_on_teeth(
-    template: Float32[np.ndarray, "vertex 3"], teeth: Int[np.ndarray, "teeth 3"]
+    template: Float32[np.ndarray, "vertex 3"],
+    upper: Int[np.ndarray, "upper 3"],
+    lower: Int[np.ndarray, "lower 3"],
 ) -> Float32[np.ndarray, " vertex"]:
     """Give the share of the light in front of a mouth that reaches each vertex of the teeth of a head at rest.
 
     Between lips that part, what lies behind the canines is in the shadow of cheeks and lips: its corners are dark.
     What is no tooth gets 1.
     """
-    light, used = np.ones(len(template), np.float32), np.unique(teeth)
-    if used.size:
-        forward = template[used, 2]
-        behind = (forward.max() - forward - LIT_TO) / (DARK_FROM - LIT_TO)
-        light[used] = 1.0 - (1.0 - IN_THE_DARK) * np.clip(behind, 0.0, 1.0)
+    light = np.ones(len(template), np.float32)
+    for teeth, lit_to, dark_from in ((upper, LIT_TO, DARK_FROM), (lower, LOWER_LIT_TO, LOWER_DARK_FROM)):
+        used = np.unique(teeth)
+        if used.size:
+            forward = template[used, 2]
+            behind = (forward.max() - forward - lit_to) / (dark_from - lit_to)
+            light[used] = 1.0 - (1.0 - IN_THE_DARK) * np.clip(behind, 0.0, 1.0)
     return light

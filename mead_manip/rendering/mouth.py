@@ -116,14 +116,19 @@ class MouthPainter:
         seen = seen_inside(_decode(source[here].astype(np.float32)), opening, before, skin, eyes)
         light = np.maximum(skin, EYE_LIGHT / TEETH * _eye_white(source, old_landmarks))
         light = light + seen.teeth * (seen.lit / TEETH - light)
-        drawn, alpha = self._finely(new - corner, covered[here], light, eyes, hidden_rim(after))
+        # Lips that outlines part although they meet stay lips, in the new picture too.
+        lips = (1.0 - seen.inside) * max(before - LIP_LINE, 0.0)
+        if after - lips <= LIP_LINE:
+            return
+        rim = 0.5 * lips + hidden_rim(after - lips)
+        drawn, alpha = self._finely(new - corner, covered[here], light, eyes, rim)
 
         kept = image[here].astype(np.float32)  # carried along by the lips
         if seen.teeth > 0 and self.n_upper:
             between = between_lips(new_landmarks - corner[:2], size)
             bone = bone_motion(between, self._skull(old, new), motion[here], seen.clenched)
-            own = own_mouth(opening, bone, between.lower_part, eyes)
-            unknown = kept + between.lower_part[..., None] * (_encode(seen.dark) - kept)
+            own = own_mouth(opening, bone, between_lips(old_landmarks - corner[:2], size).lower_part, eyes)
+            unknown = kept + own.below[..., None] * (_encode(seen.dark) - kept)
             bony = unknown + own.known[..., None] * (pixels_of(source[here], own.places) - unknown)
             carried = np.clip(np.linalg.norm(bone - motion[here], axis=-1) / (CARRIED * eyes), 0.0, 1.0)
             kept += (seen.teeth * carried)[..., None] * (bony - kept)

@@ -19,7 +19,7 @@ from mead_manip.geometry import rise
 UPPER_LIP, LOWER_LIP = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # iBUG-68, their inner rims
 # In inter-ocular distances:
 RIM = 0.014  # as wide a rim of an opening may still be lip
-BEYOND, BEYOND_BELOW = 0.02, 0.008  # what the upper, the lower lip hid by less is continued from what was to be seen
+BEYOND, BEYOND_BELOW = 0.02, 0.012  # what the upper, the lower lip hid by less still counts as seen
 NARROW = 0.35  # of the half height of an opening: the rim is no wider
 PARTED, SURELY_OPEN = (0.03, 0.06), (0.07, 0.12)
 # What lies between upper teeth and lower lip is stretched over so much of the opening that no pixel is squeezed to less
@@ -28,7 +28,7 @@ STEEPEST = 0.7
 # Against lit skin: brightness of teeth and of the dark behind them, and green against red, which tells them from lips.
 BRIGHT, DEEP, PALE, RED = (0.3, 0.6), (0.12, 0.3), (1.02, 1.15), (0.8, 0.95)
 ROW = (0.03, 0.12)  # shares of an opening that teeth fill
-CLENCHED = (0.6, 0.85)  # and of its middle, where jaws that part show what lies between them
+CLENCHED = (0.55, 0.95)  # and of its middle, where jaws that part show what lies between them
 MOSTLY = (0.3, 0.6)  # and that are no lips
 DARK = np.array([0.07, 0.035, 0.035], np.float32)  # of the light of the skin comes from a mouth's depth, at most; RGB
 FEWEST = 12  # pixels that tell
@@ -74,6 +74,7 @@ class OwnMouth:
 
     places: Float32[np.ndarray, "h w 2"]  # where to look each pixel up
     known: Float32[np.ndarray, "h w"]  # 0 hidden in the source .. 1 seen there
+    below: Float32[np.ndarray, "h w"]  # 0 it is, or was hidden, near the old upper lip .. 1 near the lower one
 
 
 def own_mouth(
@@ -84,24 +85,25 @@ def own_mouth(
 ) -> OwnMouth:
     """Find the pixels of the old `opening` that belong between the new lips.
 
-    `motion`: see `bone_motion`; `eyes` is the distance of the outer eye corners; both in pixels. `below`: see
-    `Between.lower_part`. Next to the old lips pixels are taken from further inside: outlines are off
+    `motion`: see `bone_motion`; `eyes` is the distance of the outer eye corners; both in pixels. `below`:
+    `Between.lower_part` of the old lips. Next to the upper one pixels are taken from further inside: outlines are off
     by some.
     """
     height, width = opening.shape
-    depth = _depth_inside(opening)
+    depth = cv2.GaussianBlur(_depth_inside(opening), (0, 0), 1.0)  # an outline of pixels has steps, lips have none
     ys, xs = np.mgrid[:height, :width].astype(np.float32)
     places = np.dstack([xs, ys]) + motion
     down, along = np.gradient(cv2.GaussianBlur(depth, (0, 0), max(0.01 * eyes, 0.7)))
-    found = cv2.remap(np.dstack([depth, along, down]), places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside, uphill = found[..., 0], found[..., 1:]
+    told = np.dstack([depth, below, along, down])
+    found = cv2.remap(told, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside, below, uphill = found[..., 0], found[..., 1], found[..., 2:]
     rim = min(RIM * eyes, NARROW * max(float(depth.max()), 0.0))
     steepness = np.linalg.norm(uphill, axis=-1, keepdims=True)
-    beyond = (BEYOND + (BEYOND_BELOW - BEYOND) * below) * eyes
-    inwards = np.clip(rim - inside, 0.0, beyond + rim)
+    beyond = np.maximum((BEYOND + (BEYOND_BELOW - BEYOND) * below) * eyes, 1.5)
+    inwards = (1.0 - below) * np.clip(rim - inside, 0.0, beyond + rim)
     places += uphill / np.maximum(steepness, 1e-3) * inwards[..., None]
     known = np.clip(1.0 + (inside - rim) / beyond, 0.0, 1.0) if opening.any() else np.zeros_like(depth)
-    return OwnMouth(places, known.astype(np.float32))
+    return OwnMouth(places, known.astype(np.float32), np.ascontiguousarray(below))
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,19 @@ def test_only_teeth_move_and_with_the_head(head):
 
 
 def test_incisors_are_lit_molars_lie_in_the_dark_and_it_gets_darker_in_between(head):
-    teeth = head.triangles.numpy()[head.triangle_part.numpy() == head.part_names.index("teeth_upper")]
     template = head.template.numpy()
-    used = np.unique(teeth)
-    whole, behind = light_on_teeth(template, teeth), template[used, 2]
-    light, order = whole[used], np.argsort(-behind)
-    assert light[order[0]] == 1 and light[order[-1]] == pytest.approx(IN_THE_DARK)
-    assert (np.diff(light[order]) <= 0).all() and 0.1 < (light < 0.5).mean() < 0.9
-    assert (np.delete(whole, used) == 1).all()
-    assert (light_on_teeth(template, teeth[:0]) == 1).all()
+    upper, lower = (
+        head.triangles.numpy()[head.triangle_part.numpy() == head.part_names.index(name)]
+        for name in ("teeth_upper", "teeth_lower")
+    )
+    whole = light_on_teeth(template, upper, lower)
+    dim = {}
+    for name, teeth in (("upper", upper), ("lower", lower)):
+        used = np.unique(teeth)
+        light, order = whole[used], np.argsort(-template[used, 2])
+        assert light[order[0]] == 1 and light[order[-1]] == pytest.approx(IN_THE_DARK)
+        assert (np.diff(light[order]) <= 0).all()
+        dim[name] = (light < 0.5).mean()
+    assert 0.1 < dim["upper"] < dim["lower"] < 0.95
+    assert (np.delete(whole, np.unique(np.concatenate([upper, lower]))) == 1).all()
+    assert (light_on_teeth(template, upper[:0], lower[:0]) == 1).all()

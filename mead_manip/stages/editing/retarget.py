@@ -248,5 +248,5 @@ def warp_mesh(model: HeadModel, asset: HeadAsset) -> WarpMesh:
         return np.ascontiguousarray(triangles[np.isin(part, wanted)].astype(np.int32))
 
     upper, lower = named("teeth_upper"), named("teeth_lower")
-    light = light_on_teeth(model.template.numpy(force=True), np.concatenate([upper, lower]))
+    light = light_on_teeth(model.template.numpy(force=True), upper, lower)
     return WarpMesh(named("skin"), named("mouth"), upper, lower, named("tongue"), light)
