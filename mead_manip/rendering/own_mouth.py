@@ -29,7 +29,7 @@ STEEPEST = 0.7
 BRIGHT, DEEP, PALE, RED = (0.3, 0.6), (0.12, 0.3), (1.02, 1.15), (0.8, 0.95)
 ROW = (0.03, 0.12)  # shares of an opening that teeth fill
 CLENCHED = (0.55, 0.95)  # and of its middle, where jaws that part show what lies between them
-MOSTLY = (0.3, 0.6)  # and that are no lips
+MOSTLY = (0.4, 0.75)  # and that are no lips
 DARK = np.array([0.07, 0.035, 0.035], np.float32)  # of the light of the skin comes from a mouth's depth, at most; RGB
 FEWEST = 12  # pixels that tell
 
