@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.rendering.face_zone import interocular
-from mead_manip.rendering.own_mouth import between_lips, bone_motion, own_mouth, pixels_of, seen_inside
+from mead_manip.rendering.own_mouth import between_lips, bone_motion, hidden_lips, own_mouth, pixels_of, seen_inside
 from mead_manip.rendering.rasterizer import interpolate, rasterize
 from mead_manip.rendering.relighting import image_normals
+from mead_manip.rendering.warp_pixels import add_positions
 
 # Linear-light colours relative to the lit skin around the mouth, RGB. Teeth: about the medians of what five people show
 # of theirs where light reaches them, 1.0 to 1.5, 1.2 to 1.8 and 1.2 to 2.0 times their skin.
@@ -113,7 +114,8 @@ class MouthPainter:
         here, corner = np.s_[y0:y1, x0:x1], np.array([x0, y0, 0.0], np.float32)
         size = y1 - y0, x1 - x0
         opening, skin = self._opened(old - corner, size), self._lit_skin(source, old)
-        seen = seen_inside(_decode(source[here].astype(np.float32)), opening, before, skin, eyes)
+        linear = _decode(source[here].astype(np.float32))
+        seen = seen_inside(linear, opening, before, skin, eyes)
         light = np.maximum(skin, EYE_LIGHT / TEETH * _eye_white(source, old_landmarks))
         light = light + seen.teeth * (seen.lit / TEETH - light)
         # Lips that outlines part although they meet stay lips, in the new picture too.
@@ -128,13 +130,18 @@ class MouthPainter:
             between = between_lips(new_landmarks - corner[:2], size)
             bone = bone_motion(between, self._skull(old, new), motion[here], seen.clenched)
             own = own_mouth(opening, bone, between_lips(old_landmarks - corner[:2], size).lower_part, eyes)
-            unknown = kept + own.below[..., None] * (_encode(seen.dark) - kept)
+            unknown = kept + (seen.clenched * own.below)[..., None] * (_encode(seen.dark) - kept)
             bony = unknown + own.known[..., None] * (pixels_of(source[here], own.places) - unknown)
             carried = np.clip(np.linalg.norm(bone - motion[here], axis=-1) / (CARRIED * eyes), 0.0, 1.0)
             kept += (seen.teeth * carried)[..., None] * (bony - kept)
         drawn_share = 1.0 - seen.inside * (1.0 - lacking(before, after))
         inside = kept + drawn_share * (drawn - kept)
-        alpha = alpha[..., None]
+        # A hand before the mouth stays before it.
+        hidden = cv2.remap(
+            hidden_lips(linear, old_landmarks - corner[:2], skin, eyes),
+            add_positions(motion[here]), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        alpha = (alpha * (1.0 - (1.0 - seen.inside) * hidden))[..., None]
         image[here] = np.rint(np.clip(image[here] * (1 - alpha) + inside * alpha, 0, 255)).astype(np.uint8)
 
     def _skull(

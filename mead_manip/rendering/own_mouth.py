@@ -16,10 +16,12 @@ from jaxtyping import Bool, Float32, UInt8
 
 from mead_manip.geometry import rise
 
-UPPER_LIP, LOWER_LIP = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # iBUG-68, their inner rims
+OUTLINE = slice(48, 60)  # iBUG-68, of the lips
+UPPER_LIP, LOWER_LIP = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # their inner rims
 # In inter-ocular distances:
 RIM = 0.014  # as wide a rim of an opening may still be lip
-BEYOND, BEYOND_BELOW = 0.02, 0.012  # what the upper, the lower lip hid by less still counts as seen
+LOCAL = 0.05  # what hides lips is looked for in surroundings of this standard deviation
+BEYOND, BEYOND_BELOW = 0.05, 0.012  # what the upper, the lower lip hid by less still counts as seen
 NARROW = 0.35  # of the half height of an opening: the rim is no wider
 PARTED, SURELY_OPEN = (0.03, 0.06), (0.07, 0.12)
 # What lies between upper teeth and lower lip is stretched over so much of the opening that no pixel is squeezed to less
@@ -27,6 +29,8 @@ PARTED, SURELY_OPEN = (0.03, 0.06), (0.07, 0.12)
 STEEPEST = 0.7
 # Against lit skin: brightness of teeth and of the dark behind them, and green against red, which tells them from lips.
 BRIGHT, DEEP, PALE, RED = (0.3, 0.6), (0.12, 0.3), (1.02, 1.15), (0.8, 0.95)
+NO_LIPS = (0.86, 0.93)  # green against red of lips is less
+COLOURED = (0.05, 0.15)  # how much less green than red skin is, in linear light, in a picture with colours
 ROW = (0.03, 0.12)  # shares of an opening that teeth fill
 CLENCHED = (0.55, 0.95)  # and of its middle, where jaws that part show what lies between them
 MOSTLY = (0.4, 0.75)  # and that are no lips
@@ -149,6 +153,29 @@ def seen_inside(
     lit = np.percentile(pixels[tooth >= np.percentile(tooth, 70)], 75, axis=0)
     dark = np.minimum(pixels[brightness <= np.percentile(brightness, 10)].mean(axis=0), DARK * skin)
     return Seen(inside, teeth, clenched, lit.astype(np.float32), dark.astype(np.float32))
+
+
+def hidden_lips(
+    linear: Float32[np.ndarray, "h w 3"],
+    landmarks: Float32[np.ndarray, "68 2"],
+    skin: Float32[np.ndarray, " 3"],
+    eyes: float,
+) -> Float32[np.ndarray, "h w"]:
+    """Tell where something lies before the lips of a picture in linear RGB, 1, which are in sight elsewhere, 0.
+
+    Lips are redder than skin; a hand is not. Teeth and the dark between them tell nothing, nor does a picture without
+    colours.
+    """
+    relative = linear / np.maximum(skin, 1e-4)
+    brightness, paleness = relative.mean(axis=-1), relative[..., 1] / np.maximum(relative[..., 0], 1e-4)
+    tooth = _ramp(brightness, *BRIGHT) * _ramp(paleness, *PALE)
+    lips = np.zeros(brightness.shape, np.uint8)
+    cv2.fillPoly(lips, [np.rint(landmarks[OUTLINE]).astype(np.int32)], 1)
+    weight = (lips * (1.0 - tooth) * _ramp(brightness, *DEEP)).astype(np.float32)
+    sums = cv2.GaussianBlur(np.dstack([weight, weight * paleness.clip(0, 2)]), (0, 0), LOCAL * eyes)
+    mean = sums[..., 1] / np.maximum(sums[..., 0], 1e-4)
+    coloured = _ramp(1.0 - float(skin[1] / max(skin[0], 1e-4)), *COLOURED)
+    return (coloured * rise(mean, *NO_LIPS) * _ramp(sums[..., 0], 0.02, 0.1)).astype(np.float32)
 
 
 def pixels_of(source: UInt8[np.ndarray, "h w 3"], places: Float32[np.ndarray, "h w 2"]) -> Float32[np.ndarray, "h w 3"]:

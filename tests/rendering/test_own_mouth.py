@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from mead_manip.rendering.own_mouth import between_lips, bone_motion, own_mouth, pixels_of, seen_inside
+from mead_manip.rendering.own_mouth import (
+    between_lips,
+    bone_motion,
+    hidden_lips,
+    own_mouth,
+    pixels_of,
+    seen_inside,
+)
 
 EYES = 200.0
 SIZE = 60, 120
@@ -78,7 +85,7 @@ def test_clenched_teeth_stay_as_one_row():
 def test_what_the_old_lips_hid_is_unknown_and_what_they_showed_is_looked_up_where_it_was():
     below = between_lips(mouth_of(10, 55), SIZE).lower_part
     own = own_mouth(opening(20, 40), np.zeros((*SIZE, 2), np.float32), below, EYES)
-    assert (own.known[24:36, 20:100] == 1).all() and (own.known[:14] == 0).all() and (own.known[45:] == 0).all()
+    assert (own.known[24:36, 20:100] == 1).all() and (own.known[:9] == 0).all() and (own.known[45:] == 0).all()
     ys, xs = np.mgrid[24:36, 20:100]
     assert np.allclose(own.places[24:36, 20:100], np.dstack([xs, ys]), atol=1e-4)
     source = np.zeros((*SIZE, 3), np.uint8)
@@ -95,3 +102,26 @@ def test_next_to_the_old_lips_pixels_come_from_further_inside():
 def test_a_mouth_that_shows_nothing_knows_nothing():
     own = own_mouth(np.zeros(SIZE, bool), np.zeros((*SIZE, 2), np.float32), np.zeros(SIZE, np.float32), EYES)
     assert not own.known.any() and np.isfinite(own.places).all()
+
+
+def full_lips() -> np.ndarray:
+    points = mouth_of(29, 31)
+    around = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    points[48:60] = np.stack([60 - 50 * np.cos(around), 30 - 18 * np.sin(around)], 1)
+    return points
+
+
+@pytest.mark.parametrize(("hand", "hidden"), [(None, [False, False]), (60, [True, False]), (120, [True, True])])
+def test_what_lies_before_the_lips_is_told_from_them(hand, hidden):
+    shown = picture()
+    shown[:, :hand] = shown[:, :hand] if hand is None else SKIN * np.float32(0.9)
+    found = hidden_lips(shown, full_lips(), SKIN, EYES)
+    for x, wanted in zip((40, 80), hidden, strict=True):
+        assert found[30, x] > 0.95 if wanted else found[30, x] < 0.05
+
+
+def test_teeth_and_dark_hide_no_lips_and_black_and_white_tells_nothing():
+    shown = picture(tooth=(20, 30), depth=(30, 40))
+    assert hidden_lips(shown, full_lips(), SKIN, EYES).max() < 0.05
+    grey = np.full((*SIZE, 3), 0.4, np.float32)
+    assert not hidden_lips(grey, full_lips(), np.full(3, 0.4, np.float32), EYES).any()

@@ -1,5 +1,6 @@
 """Old and new geometry -> the frame's own pixels, moved."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -99,6 +100,8 @@ def test_lips_that_part_show_a_dark_mouth_and_not_stretched_skin(head, renderer)
 def test_drawn_teeth_take_the_hue_of_the_skin_and_its_lamp(head, renderer, skin):
     (old, old_landmarks), (new, new_landmarks) = pose(head), pose(head, jaw=0.06, AU10_L=1.0, AU10_R=1.0, AU25=1.0)
     plain = np.tile(np.array(skin, np.uint8), (SIZE, SIZE, 1))
+    lips = tuple(int(value * less) for value, less in zip(skin, (0.9, 0.65, 0.7), strict=True))
+    cv2.fillPoly(plain, [np.rint(old_landmarks[48:60]).astype(np.int32)], lips)
     drawn = renderer.render(plain, old, new, old_landmarks, new_landmarks)
     x0, y0 = np.floor(new_landmarks[60:].min(axis=0)).astype(int)
     x1, y1 = np.ceil(new_landmarks[60:].max(axis=0)).astype(int)
