@@ -24,7 +24,7 @@ TONGUE = np.array([0.30, 0.17, 0.18], np.float32)
 CAVITY = np.array([0.24, 0.14, 0.14], np.float32)
 EYE_LIGHT = 0.75  # teeth reflect a little less than the white of the eye
 SOFT = 0.6  # how much cheeks and tongue face the light, which they scatter
-BETWEEN_TEETH = 0.45  # of the light of the teeth comes from the gaps between them
+BETWEEN_TEETH = 0.35  # of the light of the teeth comes from the gaps between them
 KEPT_FROM, KEPT_TO = 0.28, 0.42  # share of the new opening that the old one must have for its pixels to be kept
 # In inter-ocular distances:
 BESIDE = 0.06  # what the rims of the lips may be off by
