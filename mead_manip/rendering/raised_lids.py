@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Int32, UInt8
 from numba import njit
 
 from mead_manip.geometry import rise
-from mead_manip.rendering.eyes import EYES
+from mead_manip.rendering.eyes import EYES, opening_of
 from mead_manip.rendering.iris import GRID, RADIUS, Lids, find_irises, in_sight
 
 BAND = 0.24  # of the height of the opening: how far the rim of the upper lid reaches onto the eye
@@ -60,21 +60,6 @@ def show_eyes(
         layers = _layers(source, motion[y0:y1, x0:x1], opening, places, away[..., 1] >= 0, lids, iris, up)
         if layers is not None:
             _mix(*layers, weight, image[y0:y1, x0:x1])
-
-
-def opening_of(
-    lids: Float32[np.ndarray, "6 2"], covered: Bool[np.ndarray, "h w"]
-) -> tuple[tuple[int, int, int, int], UInt8[np.ndarray, "_ _"]] | None:
-    """Return a rectangle about an eye and which of its pixels are between the lids; None where none are."""
-    height, width = covered.shape
-    x0, y0 = np.maximum(np.floor(lids.min(axis=0)).astype(int) - 2, 0).tolist()
-    x1, y1 = np.minimum(np.ceil(lids.max(axis=0)).astype(int) + 3, (width, height)).tolist()
-    if x1 - x0 < 4 or y1 - y0 < 4:
-        return None
-    opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    cv2.fillConvexPoly(opening, np.rint(lids - (x0, y0)).astype(np.int32), 1)
-    opening = cv2.dilate(opening, np.ones((3, 3), np.uint8)) & ~covered[y0:y1, x0:x1]
-    return ((x0, y0, x1, y1), opening) if opening.any() else None
 
 
 def _layers(
