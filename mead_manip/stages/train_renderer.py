@@ -35,7 +35,7 @@ from mead_manip.training.renderer_recipe import RendererRecipe, renderer_recipe
 from mead_manip.training.renderer_sequences import Sequences
 from mead_manip.training.world import World, joined
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2  # 2: what is fed back lies within the range of pictures
 _BUDGET = ("iterations", "minutes", "publish")
 FINE_TUNING_EPOCHS = 20  # of NED's network from weights of many people
 
