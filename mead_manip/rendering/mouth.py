@@ -141,7 +141,7 @@ class MouthPainter:
             hidden_lips(linear, old_landmarks - corner[:2], skin, eyes),
             add_positions(motion[here]), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        alpha = (alpha * (1.0 - (1.0 - seen.inside) * hidden))[..., None]
+        alpha = (alpha * (1.0 - (1.0 - seen.parted) * hidden))[..., None]
         image[here] = np.rint(np.clip(image[here] * (1 - alpha) + inside * alpha, 0, 255)).astype(np.uint8)
 
     def _skull(

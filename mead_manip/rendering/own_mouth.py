@@ -115,6 +115,7 @@ class Seen:
     """What a frame shows between the lips."""
 
     inside: float  # 0 lips only, which outlines took for an opening .. 1 what lies behind them
+    parted: float  # the same by colours alone, however far apart outlines are
     teeth: float  # 0 none .. 1 a row of them
     clenched: float  # 0 something shows between the rows .. 1 nothing but teeth
     lit: Float32[np.ndarray, " 3"]  # colour of teeth in the light, linear RGB; 0 where there are none
@@ -138,21 +139,22 @@ def seen_inside(
     pixels, middle = linear[within], depth[within] > 0.5 * deepest
     nothing = np.zeros(3, np.float32)
     if len(pixels) < FEWEST:
-        return Seen(0.0, 0.0, 0.0, nothing, nothing)
+        return Seen(0.0, 0.0, 0.0, 0.0, nothing, nothing)
     relative = pixels / np.maximum(skin, 1e-4)
     brightness = relative.mean(axis=1)
     paleness = relative[:, 1] / np.maximum(relative[:, 0], 1e-4)
     tooth = _ramp(brightness, *BRIGHT) * _ramp(paleness, *PALE)
     no_lip = np.maximum(tooth, 1.0 - _ramp(brightness, *DEEP))
-    inside = float(max(rise(gap, *SURELY_OPEN), rise(no_lip.mean(), *MOSTLY)))
+    parted = float(rise(no_lip.mean(), *MOSTLY))
+    inside = max(float(rise(gap, *SURELY_OPEN)), parted)
     teeth = float(rise(_ramp(tooth.mean(), *ROW) * _ramp(gap, *PARTED), 0.0, 1.0))  # lips may shine, too
     closed = _ramp(brightness, *DEEP) * _ramp(paleness, *RED)
     clenched = float(rise(closed[middle].mean(), *CLENCHED)) if middle.any() else 0.0
     if teeth == 0.0:
-        return Seen(inside, teeth, clenched, nothing, nothing)
+        return Seen(inside, parted, teeth, clenched, nothing, nothing)
     lit = np.percentile(pixels[tooth >= np.percentile(tooth, 70)], 75, axis=0)
     dark = np.minimum(pixels[brightness <= np.percentile(brightness, 10)].mean(axis=0), DARK * skin)
-    return Seen(inside, teeth, clenched, lit.astype(np.float32), dark.astype(np.float32))
+    return Seen(inside, parted, teeth, clenched, lit.astype(np.float32), dark.astype(np.float32))
 
 
 def hidden_lips(
