@@ -12,7 +12,15 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
 from mead_manip.rendering.face_zone import interocular
-from mead_manip.rendering.own_mouth import between_lips, bone_motion, hidden_lips, own_mouth, pixels_of, seen_inside
+from mead_manip.rendering.own_mouth import (
+    between_lips,
+    bone_motion,
+    hidden_lips,
+    own_mouth,
+    pixels_of,
+    rigid_share,
+    seen_inside,
+)
 from mead_manip.rendering.rasterizer import interpolate, rasterize
 from mead_manip.rendering.relighting import image_normals
 from mead_manip.rendering.warp_pixels import add_positions
@@ -128,12 +136,14 @@ class MouthPainter:
         kept = image[here].astype(np.float32)  # carried along by the lips
         if seen.teeth > 0 and self.n_upper:
             between = between_lips(new_landmarks - corner[:2], size)
-            bone = bone_motion(between, self._skull(old, new), motion[here], seen.clenched)
+            skull = self._skull(old, new)
+            bone = bone_motion(between, skull, motion[here], seen.clenched)
             own = own_mouth(opening, bone, between_lips(old_landmarks - corner[:2], size).lower_part, eyes)
             unknown = kept + (seen.clenched * own.below)[..., None] * (_encode(seen.dark) - kept)
             bony = unknown + own.known[..., None] * (pixels_of(source[here], own.places) - unknown)
             carried = np.clip(np.linalg.norm(bone - motion[here], axis=-1) / (CARRIED * eyes), 0.0, 1.0)
-            kept += (seen.teeth * carried)[..., None] * (bony - kept)
+            rigid = seen.teeth * rigid_share(between, skull, motion[here], seen.clenched, eyes)
+            kept += (rigid * carried)[..., None] * (bony - kept)
         drawn_share = 1.0 - seen.inside * (1.0 - lacking(before, after))
         inside = kept + drawn_share * (drawn - kept)
         # A hand before the mouth stays before it.

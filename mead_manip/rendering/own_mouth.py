@@ -21,6 +21,8 @@ UPPER_LIP, LOWER_LIP = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]  # their inner
 # In inter-ocular distances:
 RIM = 0.014  # as wide a rim of an opening may still be lip
 LOCAL = 0.05  # what hides lips is looked for in surroundings of this standard deviation
+UNCOVERS = (0.01, 0.04)  # an upper lip that rises so far uncovers more of the teeth than was to be seen
+LEAVES = (0.068, 0.072)  # a lower lip that goes so far from clenched teeth leaves a dark slot below them
 BEYOND, BEYOND_BELOW = 0.05, 0.012  # what the upper, the lower lip hid by less still counts as seen
 NARROW = 0.35  # of the half height of an opening: the rim is no wider
 PARTED, SURELY_OPEN = (0.03, 0.06), (0.07, 0.12)
@@ -32,7 +34,7 @@ BRIGHT, DEEP, PALE, RED = (0.3, 0.6), (0.12, 0.3), (1.02, 1.15), (0.8, 0.95)
 NO_LIPS = (0.86, 0.93)  # green against red of lips is less
 COLOURED = (0.05, 0.15)  # how much less green than red skin is, in linear light, in a picture with colours
 ROW = (0.03, 0.12)  # shares of an opening that teeth fill
-CLENCHED = (0.55, 0.95)  # and of its middle, where jaws that part show what lies between them
+CLENCHED = (0.72, 0.8)  # and of its middle, where jaws that part show what lies between them
 MOSTLY = (0.4, 0.75)  # and that are no lips
 DARK = np.array([0.07, 0.035, 0.035], np.float32)  # of the light of the skin comes from a mouth's depth, at most; RGB
 FEWEST = 12  # pixels that tell
@@ -70,6 +72,22 @@ def bone_motion(
     within = np.minimum(length, np.maximum(between.above + between.below, 1.0))
     share = np.clip(1.0 - between.below / within, 0.0, 1.0)[..., None]
     return (skull + share * apart).astype(np.float32)
+
+
+def rigid_share(
+    between: Between, skull: Float32[np.ndarray, " 2"], lips: Float32[np.ndarray, "h w 2"], clenched: float, eyes: float
+) -> float:
+    """Tell whether teeth should stay as they are, 1, or be stretched with the lips, 0, which do little to them.
+
+    What an upper lip that rises uncovers of teeth was not to be seen, nor what lies below `clenched` ones, unless the
+    lower lip goes far: then it is dark there. `lips` as in `bone_motion`.
+    """
+    down = (lips - skull)[..., 1] / eyes
+    lift, drop = (
+        float(np.percentile(sign * down[rim], 75)) if rim.any() else 0.0
+        for sign, rim in ((1.0, between.above < 2.0), (-1.0, between.below < 2.0))
+    )
+    return float((1.0 - rise(lift, *UNCOVERS)) * (1.0 - clenched * (1.0 - rise(drop, *LEAVES))))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from mead_manip.rendering.own_mouth import (
     hidden_lips,
     own_mouth,
     pixels_of,
+    rigid_share,
     seen_inside,
 )
 
@@ -80,6 +81,17 @@ def test_clenched_teeth_stay_as_one_row():
     skull = np.array([1.0, 2.0], np.float32)
     motion = bone_motion(between, skull, np.full((*SIZE, 2), (0.0, -10.0), np.float32), 1.0)
     assert np.array_equal(motion, np.broadcast_to(skull, motion.shape))
+
+
+@pytest.mark.parametrize(
+    ("lift", "drop", "clenched", "rigid"),
+    [(0, 0, 0, 1), (0, 30, 0, 1), (12, 0, 0, 0), (-12, 30, 0, 1), (0, 8, 1, 0), (0, 30, 1, 1), (0, 8, 0, 1)],
+)
+def test_teeth_are_stretched_only_where_lips_uncover_what_was_not_to_be_seen(lift, drop, clenched, rigid):
+    between = between_lips(mouth_of(20, 50), SIZE)
+    lips = np.zeros((*SIZE, 2), np.float32)
+    lips[:30, :, 1], lips[30:, :, 1] = lift, -drop
+    assert rigid_share(between, np.zeros(2, np.float32), lips, float(clenched), EYES) == pytest.approx(rigid)
 
 
 def test_what_the_old_lips_hid_is_unknown_and_what_they_showed_is_looked_up_where_it_was():
