@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
+from mead_manip.geometry import rise
 from mead_manip.rendering.face_zone import interocular
 from mead_manip.rendering.own_mouth import (
     between_lips,
@@ -49,6 +50,7 @@ TOOTH_ROOT = 0.04  # upper teeth and their gums go on so far above where the hea
 DARK_AT = 0.35  # how far behind the incisors no light arrives
 LEAST_LIGHT = 0.25  # in the depth
 LOWER_TEETH = 0.6  # of the light of the upper ones: they lie in the shadow of the lips
+DARKENS = (0.35, 0.65)  # how stiff teeth are where it turns dark below clenched ones: a veil would be seen through
 CARRIED = 0.02  # the old mouth's pixels may be carried so far by the lips; beyond that they are bone again
 
 
@@ -133,23 +135,26 @@ class MouthPainter:
         rim = 0.5 * lips + hidden_rim(after - lips)
         drawn, alpha = self._finely(new - corner, covered[here], light, eyes, rim)
 
-        kept = image[here].astype(np.float32)  # carried along by the lips
+        carried, kept = add_positions(motion[here]), image[here].astype(np.float32)  # as the lips take it along
         if seen.teeth > 0 and self.n_upper:
             between = between_lips(new_landmarks - corner[:2], size)
             skull = self._skull(old, new)
             bone = bone_motion(between, skull, motion[here], seen.clenched)
             own = own_mouth(opening, bone, between_lips(old_landmarks - corner[:2], size).lower_part, eyes)
-            unknown = kept + (seen.clenched * own.below)[..., None] * (_encode(seen.dark) - kept)
-            bony = unknown + own.known[..., None] * (pixels_of(source[here], own.places) - unknown)
-            carried = np.clip(np.linalg.norm(bone - motion[here], axis=-1) / (CARRIED * eyes), 0.0, 1.0)
-            rigid = seen.teeth * rigid_share(between, skull, motion[here], seen.clenched, eyes)
-            kept += (rigid * carried)[..., None] * (bony - kept)
+            share = seen.teeth * rigid_share(between, skull, motion[here], seen.clenched, eyes)
+            share = share * np.clip(np.linalg.norm(bone - motion[here], axis=-1) / (CARRIED * eyes), 0.0, 1.0)
+            dark = seen.clenched * own.below * (1.0 - own.known)
+            # Places are blended, not pixels: teeth grow or shrink where one passes into the other, and do not double.
+            stiff = (share * (own.known + dark))[..., None].astype(np.float32)
+            places = carried + stiff * (own.places - carried)
+            kept = np.where(stiff > 0, pixels_of(source[here], places), kept)
+            kept += (rise(share, *DARKENS) * dark)[..., None] * (_encode(seen.dark) - kept)
         drawn_share = 1.0 - seen.inside * (1.0 - lacking(before, after))
         inside = kept + drawn_share * (drawn - kept)
         # A hand before the mouth stays before it.
         hidden = cv2.remap(
             hidden_lips(linear, old_landmarks - corner[:2], skin, eyes),
-            add_positions(motion[here]), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+            carried, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
         alpha = (alpha * (1.0 - (1.0 - seen.parted) * hidden))[..., None]
         image[here] = np.rint(np.clip(image[here] * (1 - alpha) + inside * alpha, 0, 255)).astype(np.uint8)
