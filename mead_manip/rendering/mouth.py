@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from mead_manip.geometry import rise
 from mead_manip.rendering.face_zone import interocular
 from mead_manip.rendering.own_mouth import (
+    OwnMouth,
+    Seen,
     between_lips,
     bone_motion,
     hidden_lips,
@@ -126,38 +128,53 @@ class MouthPainter:
         opening, skin = self._opened(old - corner, size), self._lit_skin(source, old)
         linear = _decode(source[here].astype(np.float32))
         seen = seen_inside(linear, opening, before, skin, eyes)
-        light = np.maximum(skin, EYE_LIGHT / TEETH * _eye_white(source, old_landmarks))
-        light = light + seen.teeth * (seen.lit / TEETH - light)
         # Lips that outlines part although they meet stay lips, in the new picture too.
         lips = (1.0 - seen.inside) * max(before - LIP_LINE, 0.0)
-        if after - lips <= LIP_LINE:
+        drawn_share = 1.0 - seen.inside * (1.0 - lacking(before, after))
+        keeps_teeth = seen.teeth > 0 and self.n_upper > 0
+        if after - lips <= LIP_LINE or (drawn_share == 0.0 and not keeps_teeth):
             return
+        light = np.maximum(skin, EYE_LIGHT / TEETH * _eye_white(source, old_landmarks))
+        light = light + seen.teeth * (seen.lit / TEETH - light)
         rim = 0.5 * lips + hidden_rim(after - lips)
         drawn, alpha = self._finely(new - corner, covered[here], light, eyes, rim)
 
         carried, kept = add_positions(motion[here]), image[here].astype(np.float32)  # as the lips take it along
-        if seen.teeth > 0 and self.n_upper:
-            between = between_lips(new_landmarks - corner[:2], size)
-            skull = self._skull(old, new)
-            bone = bone_motion(between, skull, motion[here], seen.clenched)
-            own = own_mouth(opening, bone, between_lips(old_landmarks - corner[:2], size).lower_part, eyes)
-            share = seen.teeth * rigid_share(between, skull, motion[here], seen.clenched, eyes)
-            share = share * np.clip(np.linalg.norm(bone - motion[here], axis=-1) / (CARRIED * eyes), 0.0, 1.0)
+        if keeps_teeth:
+            own, share = self._own_teeth(
+                opening, motion[here], seen, self._skull(old, new), old_landmarks - corner[:2],
+                new_landmarks - corner[:2],
+            )  # fmt: skip
             dark = seen.clenched * own.below * (1.0 - own.known)
             # Places are blended, not pixels: teeth grow or shrink where one passes into the other, and do not double.
             stiff = (share * (own.known + dark))[..., None].astype(np.float32)
             places = carried + stiff * (own.places - carried)
             kept = np.where(stiff > 0, pixels_of(source[here], places), kept)
             kept += (rise(share, *DARKENS) * dark)[..., None] * (_encode(seen.dark) - kept)
-        drawn_share = 1.0 - seen.inside * (1.0 - lacking(before, after))
         inside = kept + drawn_share * (drawn - kept)
-        # A hand before the mouth stays before it.
-        hidden = cv2.remap(
-            hidden_lips(linear, old_landmarks - corner[:2], skin, eyes),
-            carried, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        alpha = (alpha * (1.0 - (1.0 - seen.parted) * hidden))[..., None]
+        if seen.parted < 1.0:  # a hand before the mouth stays before it
+            hidden = hidden_lips(linear, old_landmarks - corner[:2], skin, eyes)
+            hidden = cv2.remap(hidden, carried, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            alpha = alpha * (1.0 - (1.0 - seen.parted) * hidden)
+        alpha = alpha[..., None]
         image[here] = np.rint(np.clip(image[here] * (1 - alpha) + inside * alpha, 0, 255)).astype(np.uint8)
+
+    def _own_teeth(
+        self,
+        opening: Bool[np.ndarray, "h w"],
+        motion: Float32[np.ndarray, "h w 2"],
+        seen: Seen,
+        skull: Float32[np.ndarray, " 2"],
+        old_landmarks: Float32[np.ndarray, "68 2"],
+        new_landmarks: Float32[np.ndarray, "68 2"],
+    ) -> tuple[OwnMouth, Float[np.ndarray, "h w"]]:
+        """Find the source's own mouth between the new lips, and how far each pixel is bone rather than lip."""
+        size, eyes = opening.shape, interocular(old_landmarks)
+        between = between_lips(new_landmarks, size)
+        bone = bone_motion(between, skull, motion, seen.clenched)
+        own = own_mouth(opening, bone, between_lips(old_landmarks, size).lower_part, eyes)
+        stays = seen.teeth * rigid_share(between, skull, motion, seen.clenched, eyes)
+        return own, stays * np.clip(np.linalg.norm(bone - motion, axis=-1) / (CARRIED * eyes), 0.0, 1.0)
 
     def _skull(
         self, old: Float32[np.ndarray, "vertex 3"], new: Float32[np.ndarray, "vertex 3"]
