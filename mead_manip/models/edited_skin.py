@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from mead_manip.geometry import rise
 from mead_manip.models.face_model import HeadModel
+from mead_manip.models.posed_faces import FaceModel
 
 FROWNS = ("AU4_L", "AU4_R")
 FROWN_REACH = 0.4  # dm about the root of the nose: where a frown is eased
@@ -32,8 +33,13 @@ EYES_STAY = (0.05, 0.14)  # dm about their points: a frown is not eased within t
 MIDDLE = (0.13, 0.22)  # dm to either side: wholly eased within the first, not beyond the second
 
 
+def for_edits(model: FaceModel) -> FaceModel:
+    """Return what edits pose: the built-in head eased, any other face model as it is."""
+    return eased(model) if isinstance(model, HeadModel) else model
+
+
 @functools.lru_cache(maxsize=2)
-def for_edits(model: HeadModel) -> HeadModel:
+def eased(model: HeadModel) -> HeadModel:
     """Return a head that differs from `model`, whose other parts it shares, in how some units move its skin."""
     basis = model.expression_basis.numpy(force=True).copy()
     landmarks = model.template[model.landmark_ids].numpy(force=True)

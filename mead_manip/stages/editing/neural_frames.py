@@ -22,7 +22,6 @@ from mead_manip.artifacts import store
 from mead_manip.artifacts.schemas import FaceTrack, Reconstruction, RendererWeights
 from mead_manip.models.edited_skin import for_edits
 from mead_manip.models.face_film import FaceFilm, as_bytes, next_frames, share_of
-from mead_manip.models.face_model import HeadModel
 from mead_manip.models.face_renderer import FaceGenerator
 from mead_manip.models.posed_faces import FaceModel
 from mead_manip.rendering.face_blend import Mask, Square, blended, moved_share
@@ -76,8 +75,7 @@ class NeuralFace:
         """Bring person `row` of a renderer and a clip together."""
         painter = FacePainter(surface_of(weights.face_model, flame), weights.appearance[row])
         found, track, model = clip
-        acting = for_edits(model) if isinstance(model, HeadModel) else model
-        return cls(generator, device, painter, ClipFaces(found, track, acting, generator.architecture.size))
+        return cls(generator, device, painter, ClipFaces(found, track, for_edits(model), generator.architecture.size))
 
 
 def load_generator(path: Path, device: torch.device) -> tuple[RendererWeights, FaceGenerator]:

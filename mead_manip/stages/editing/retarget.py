@@ -211,7 +211,7 @@ class Geometry:
 @torch.no_grad()
 def geometry(model: FaceModel, clip: Reconstruction, rows: slice) -> Geometry:
     """Return vertices and landmarks of some frames in pixels of the frame."""
-    model = for_edits(model) if isinstance(model, HeadModel) else model
+    model = for_edits(model)
     head_pose = torch.from_numpy(clip.head_pose[rows])
     vertices = model(
         torch.from_numpy(clip.identity)[None],
