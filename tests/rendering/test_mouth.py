@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from mead_manip.rendering.mouth import CLEAR, LIP_LINE, hidden_rim, lacking
-from tests.rendering.test_warp import SIZE, head, pose, renderer  # noqa: F401 - fixtures
+from tests.posed_head import SIZE, pose
 
 SKIN = 150
 
 
-def drawn(head, renderer, before, after):  # noqa: F811
+def drawn(head, renderer, before, after):
     (old, old_landmarks), (new, new_landmarks) = pose(head, **before), pose(head, **after)
     frame = np.full((SIZE, SIZE, 3), SKIN, np.uint8)
     return renderer.render(frame, old, new, old_landmarks, new_landmarks), new_landmarks
 
 
-def test_the_further_lips_part_the_more_is_drawn_and_all_of_it_covers(head, renderer):  # noqa: F811
+def test_the_further_lips_part_the_more_is_drawn_and_all_of_it_covers(head, renderer):
     jaws = (0.04, 0.07, 0.12, 0.25)
     openings = []
     for jaw in jaws:
@@ -29,7 +29,7 @@ def test_the_further_lips_part_the_more_is_drawn_and_all_of_it_covers(head, rend
     assert openings == sorted(openings) and openings[-1] > openings[1] > 0
 
 
-def test_lips_that_meet_leave_nothing_open(head, renderer):  # noqa: F811
+def test_lips_that_meet_leave_nothing_open(head, renderer):
     result, _ = drawn(head, renderer, {}, {"AU1_L": 1.0})
     mouth = result[SIZE // 2 :]
     assert np.abs(mouth.astype(int) - SKIN).max() < 12
@@ -48,7 +48,7 @@ def test_what_an_open_mouth_shows_need_not_be_drawn():
 
 
 @pytest.mark.parametrize("jaw", [0.12, 0.3])
-def test_teeth_stay_as_tall_as_they_are_while_lips_move(head, renderer, jaw):  # noqa: F811
+def test_teeth_stay_as_tall_as_they_are_while_lips_move(head, renderer, jaw):
     smile = {"AU12_L": 0.8, "AU12_R": 0.8, "AU10_L": 0.6, "AU10_R": 0.6}
     (old, old_landmarks), (new, new_landmarks) = pose(head, jaw=0.15, **smile), pose(head, jaw=jaw, **smile)
     frame = np.full((SIZE, SIZE, 3), (180, 120, 100), np.uint8)

@@ -5,41 +5,7 @@ import numpy as np
 import pytest
 
 from mead_manip.rendering.face_zone import face_zone
-
-
-@pytest.fixture(scope="module")
-def head():
-    from mead_manip.models.face_model import load_head
-
-    return load_head()
-
-
-@pytest.fixture(scope="module")
-def renderer(head):
-    from mead_manip.artifacts.assets import load_asset
-    from mead_manip.artifacts.schemas import HeadAsset
-    from mead_manip.rendering.warp import WarpRenderer
-    from mead_manip.stages.editing.retarget import warp_mesh
-
-    return WarpRenderer(warp_mesh(head, load_asset(HeadAsset, "head.h5")))
-
-
-SIZE = 200
-
-
-def pose(head, jaw: float = 0.0, **units: float):
-    """Vertices and landmarks of a head in the middle of a frame of SIZE pixels."""
-    import torch
-
-    from mead_manip.models.face_model import project
-
-    expression = torch.zeros(1, head.n_expression)
-    for name, value in units.items():
-        expression[0, head.coef_names.index(name)] = value
-    vertices = head(torch.zeros(1, head.n_identity), expression, torch.tensor([[jaw, 0.0, 0.0]]))
-    camera = torch.tensor([[70.0, SIZE / 2, SIZE / 2]])
-    pixels = torch.cat([project(vertices, camera), 70.0 * vertices[..., 2:]], dim=-1)
-    return pixels[0].numpy(), project(head.landmarks(vertices), camera)[0].numpy()
+from tests.posed_head import SIZE, pose
 
 
 @pytest.fixture
